@@ -1,0 +1,1 @@
+"""Data sets, the layout they share, and builders that write it."""

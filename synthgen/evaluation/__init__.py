@@ -1,0 +1,1 @@
+"""How good notes are, beside baselines and beside real ones."""

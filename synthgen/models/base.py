@@ -1,0 +1,41 @@
+"""What models can do: train, sample, code. A model inherits only what it can keep."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from synthgen.records import Batch, DataSpec, Labels, Loss, Phase
+
+
+class Model(nn.Module, ABC):
+    """A network that can be trained on batches.
+
+    Subclasses nest a frozen dataclass `Config` and take (spec, config), so that a checkpoint can rebuild them.
+    """
+
+    Config: ClassVar[type]
+    config: Any
+
+    def __init__(self, spec: DataSpec, config: Any) -> None:
+        super().__init__()
+        self.spec, self.config = spec, config
+
+    @abstractmethod
+    def loss(self, batch: Batch) -> Loss:
+        """The loss of a batch of encoded examples; the trainer minimises `Loss.total`."""
+
+    def phases(self) -> list[Phase]:
+        """The optimizers' turns within a training step, in order."""
+        return [Phase("model", self, self.loss)]
+
+
+class GenerativeModel(Model):
+    """A model that can be sampled from."""
+
+    @abstractmethod
+    def sample(self, n: int, labels: Labels, *, rng: torch.Generator) -> Tensor:
+        """Draw n examples, (n, *spec.shape); the same state of `rng` gives the same examples."""

@@ -1,0 +1,72 @@
+"""Convolutions in any number of dimensions."""
+
+from __future__ import annotations
+
+import math
+
+from torch import Tensor, nn
+
+from .condition import Modulate
+
+_CONV = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
+_TRANSPOSED = {1: nn.ConvTranspose1d, 2: nn.ConvTranspose2d, 3: nn.ConvTranspose3d}
+
+
+def conv(ndim: int, in_channels: int, out_channels: int, *, kernel: int = 3) -> nn.Module:
+    """A same-padded convolution over `ndim` axes: (B, C, *S) -> (B, C', *S); `kernel` is odd."""
+    return _CONV[ndim](in_channels, out_channels, kernel, padding=kernel // 2)
+
+
+class Upsample(nn.Sequential):
+    """(B, C, *S) -> (B, C', *(S * stride)), by a transposed convolution or by repetition and a convolution.
+
+    The transposed convolution's kernel is its stride, so that outputs do not overlap unevenly (Odena et al., 2016,
+    doi:10.23915/distill.00003).
+    """
+
+    def __init__(
+        self, ndim: int, in_channels: int, out_channels: int, *, stride: tuple[int, ...], transposed: bool
+    ) -> None:
+        if transposed:
+            layers = [_TRANSPOSED[ndim](in_channels, out_channels, stride, stride)]
+        else:
+            layers = [conv(ndim, in_channels, out_channels), nn.Upsample(scale_factor=stride)]
+        super().__init__(*layers)
+
+
+class ResidualBlock(nn.Module):
+    """A modulated, pre-activated pair of convolutions around a skip (He et al., 2016, arXiv:1603.05027)."""
+
+    def __init__(self, ndim: int, channels: int, *, dim: int, kernel: int = 3) -> None:
+        """`dim` is the size of the label vector."""
+        super().__init__()
+        self.norm = nn.GroupNorm(max(1, channels // 16), channels)
+        self.modulate = Modulate(ndim, dim, channels)
+        self.body = nn.Sequential(
+            nn.SiLU(),
+            conv(ndim, channels, channels, kernel=kernel),
+            nn.SiLU(),
+            conv(ndim, channels, channels, kernel=1),
+        )
+
+    def forward(self, x: Tensor, vector: Tensor) -> Tensor:
+        """(B, C, *S) and (B, dim) -> (B, C, *S)."""
+        return x + self.body(self.modulate(self.norm(x), vector))
+
+
+class Patches(nn.Module):
+    """Sub-pixel output: (B, C * prod(patch), *S) -> (B, C, *(S * patch)) (Shi et al., 2016, arXiv:1609.05158)."""
+
+    def __init__(self, patch: tuple[int, ...]) -> None:
+        super().__init__()
+        self.patch = patch
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Lay the patch that each position holds in its channels out along the axes."""
+        n = len(self.patch)
+        batch, channels, *size = x.shape
+        x = x.view(batch, channels // math.prod(self.patch), *self.patch, *size)
+        order = [i for k in range(n) for i in (2 + n + k, 2 + k)]
+        return x.permute(0, 1, *order).reshape(
+            batch, -1, *(s * p for s, p in zip(size, self.patch, strict=True))
+        )

@@ -1,0 +1,1 @@
+"""From a checkpoint to notes: all that the app and the command line need."""

@@ -1,0 +1,45 @@
+"""The contract of a representation."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from synthgen.records import DataSpec, Field
+
+
+class Representation(ABC):
+    """An (almost) invertible map between media and what a model sees: decode(encode(m)) is close to m.
+
+    Subclasses are frozen dataclasses, so that a checkpoint can hold them. Both directions take whole batches on any
+    device.
+    """
+
+    name: ClassVar[str]
+
+    @abstractmethod
+    def spec(self, fields: tuple[Field, ...] = ()) -> DataSpec:
+        """Shape, levels and axes of an encoded example that carries the labels `fields`."""
+
+    @abstractmethod
+    def encode(self, media: Tensor) -> Tensor:
+        """Turn media (B, C, ...) into examples (B, *spec.shape)."""
+
+    @abstractmethod
+    def decode(self, x: Tensor, *, rng: torch.Generator | None = None) -> Tensor:
+        """Turn examples (B, *spec.shape) into media (B, C, ...).
+
+        `rng` is drawn from where an example leaves something open, e.g. the phase of noise; None takes zeros.
+        """
+
+
+class AudioRepresentation(Representation):
+    """Media are samples in [-1, 1], (B, 1, T) with T = `samples`."""
+
+    sample_rate: int
+    """Samples per second."""
+    samples: int
+    """Length of a note in samples."""

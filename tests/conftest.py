@@ -1,0 +1,59 @@
+"""Fixtures shared by all tests."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+
+from synthgen import checkpoint
+from synthgen.models import Decoder
+from synthgen.records import Field
+from synthgen.representations import Spectrogram
+
+
+@pytest.fixture(autouse=True)
+def _seeded():
+    """Every test draws from the same seed and leaves the global state as it was."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _doctest_names(doctest_namespace):
+    doctest_namespace["torch"] = torch
+
+
+@pytest.fixture(scope="session")
+def test_data() -> Path:
+    """Folder of real excerpts."""
+    folder = Path(os.environ.get("SYNTHGEN_TEST_DATA", Path(__file__).parents[2] / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.skip(f"no real data at {folder}; set SYNTHGEN_TEST_DATA")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def note_fields() -> tuple[Field, ...]:
+    """Labels of a small set of notes."""
+    return (
+        Field(name="instrument", kind="category", size=3, names=("church organ", "flute", "violin")),
+        Field(name="pitch", kind="ordinal", size=25, values=tuple(float(p) for p in range(48, 73))),
+        Field(name="velocity", kind="ordinal", size=5, values=(25.0, 50.0, 75.0, 100.0, 127.0)),
+    )
+
+
+@pytest.fixture(scope="session")
+def tiny_checkpoint(tmp_path_factory, note_fields) -> Path:
+    """A random decoder of notes of half a second."""
+    representation = Spectrogram(samples=8000, n_fft=256, hop_length=64, iterations=2)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        config = Decoder.Config(channels=(16, 16, 8), strides=((4, 4), (4, 4)), patch=(1, 2), dim=16, periodic="pitch")
+        model = Decoder(representation.spec(note_fields), config)
+    path = tmp_path_factory.mktemp("checkpoint") / "model.safetensors"
+    checkpoint.save(path, model, representation, {"data": {"name": "none"}, "steps": 0})
+    return path
