@@ -1,1 +1,1 @@
-"""The web app."""
+"""The web page that plays notes: a piano in the browser, its notes made here."""

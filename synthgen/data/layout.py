@@ -11,6 +11,7 @@ import re
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -169,10 +170,12 @@ def write_examples(path: Path, entries: Iterable[Entry]) -> None:
         UserError: two notes share a name, a name is no plain file stem, or the file cannot be written.
     """
     entries = sorted(entries, key=lambda entry: entry.note_str)
-    for entry, following in zip(entries, [*entries[1:], None], strict=True):
+    previous = None
+    for entry in entries:
         check_name(entry.note_str, str(path))
-        if following is not None and following.note_str == entry.note_str:
-            raise UserError(f"{path}: note {entry.note_str!r} appears more than once; give each note its own name")
+        if entry.note_str == previous:
+            raise UserError(f"{path}: note {previous!r} appears more than once; give each note its own name")
+        previous = entry.note_str
     with files.atomic(path) as partial, partial.open("w", encoding="utf-8") as stream:
         json.dump({entry.note_str: entry.to_json() for entry in entries}, stream, indent=1, sort_keys=True)
 
@@ -246,9 +249,15 @@ def _flags(values: dict[str, Any], at: str) -> tuple[int, ...]:
         for name in present:
             checks.one_of(f"{at}: qualities_str", name, QUALITIES)
         return tuple(int(name in present) for name in QUALITIES)
-    if not (isinstance(flags, list) and len(flags) == len(QUALITIES)):
+    if not (isinstance(flags, list) and len(flags) == len(QUALITIES) and all(flag in (0, 1) for flag in flags)):
         raise UserError(f"{at}: qualities={_short(flags)} must be a list of {len(QUALITIES)} zeros and ones")
-    return tuple(_whole(flag, f"{at}: qualities", 0, 1) for flag in flags)
+    return _shared(tuple(map(int, flags)))
+
+
+@lru_cache(maxsize=2 ** len(QUALITIES))
+def _shared(flags: tuple[int, ...]) -> tuple[int, ...]:
+    """One tuple for all notes with the same flags."""
+    return flags
 
 
 def _short(value: Any) -> str:

@@ -127,7 +127,7 @@ class Upsampler(nn.Module):
         midi = x.new_full((len(x),), math.nan) if midi is None else midi
         features = self.shape_by_pitch(self.features(midi))
         scale, shift = features[(...,) + (None,) * (x.ndim - 3)].chunk(2, dim=1)
-        return x * (1 + scale) + shift
+        return torch.addcmul(shift.to(x.dtype), x, 1 + scale.to(x.dtype))
 
 
 class Dense(nn.Module):

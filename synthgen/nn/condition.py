@@ -110,4 +110,4 @@ class Modulate(nn.Module):
     def forward(self, x: Tensor, vector: Tensor) -> Tensor:
         """(B, C, *S) and (B, dim) -> (B, C, *S)."""
         scale, shift = self.project(vector)[(...,) + (None,) * self.ndim].chunk(2, dim=1)
-        return x * (1 + scale) + shift
+        return torch.addcmul(shift.to(x.dtype), x, 1 + scale.to(x.dtype))

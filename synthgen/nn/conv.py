@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 
+import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from .condition import Modulate
 
 _CONV = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
-_TRANSPOSED = {1: nn.ConvTranspose1d, 2: nn.ConvTranspose2d, 3: nn.ConvTranspose3d}
 
 
 def conv(ndim: int, in_channels: int, out_channels: int, *, kernel: int = 3) -> nn.Module:
@@ -21,37 +22,38 @@ class Upsample(nn.Sequential):
     """(B, C, *S) -> (B, C', *(S * stride)), by a transposed convolution or by repetition and a convolution.
 
     The transposed convolution's kernel is its stride, so that outputs do not overlap unevenly (Odena et al., 2016,
-    doi:10.23915/distill.00003).
+    doi:10.23915/distill.00003); it is computed as its equal, a pointwise convolution and `Patches`, which trains
+    about twice as fast on a CPU.
     """
 
     def __init__(
         self, ndim: int, in_channels: int, out_channels: int, *, stride: tuple[int, ...], transposed: bool
     ) -> None:
         if transposed:
-            layers = [_TRANSPOSED[ndim](in_channels, out_channels, stride, stride)]
+            layers = [conv(ndim, in_channels, out_channels * math.prod(stride), kernel=1), Patches(stride)]
         else:
             layers = [conv(ndim, in_channels, out_channels), nn.Upsample(scale_factor=stride)]
         super().__init__(*layers)
 
 
 class ResidualBlock(nn.Module):
-    """A modulated, pre-activated pair of convolutions around a skip (He et al., 2016, arXiv:1603.05027)."""
+    """A modulated, pre-activated convolution around a skip (He et al., 2016, arXiv:1603.05027).
 
-    def __init__(self, ndim: int, channels: int, *, dim: int, kernel: int = 3) -> None:
-        """`dim` is the size of the label vector."""
+    There is no normalisation: on a CPU it costs more time than the convolution. The last convolution starts small
+    instead, so that a deep stack begins close to the identity (Zhang et al., 2019, arXiv:1901.09321).
+    """
+
+    def __init__(self, ndim: int, channels: int, *, dim: int, kernel: int = 3, gain: float = 0.3) -> None:
+        """`dim` is the size of the label vector, `gain` scales the convolution's first weights."""
         super().__init__()
-        self.norm = nn.GroupNorm(max(1, channels // 16), channels)
         self.modulate = Modulate(ndim, dim, channels)
-        self.body = nn.Sequential(
-            nn.SiLU(),
-            conv(ndim, channels, channels, kernel=kernel),
-            nn.SiLU(),
-            conv(ndim, channels, channels, kernel=1),
-        )
+        self.conv = conv(ndim, channels, channels, kernel=kernel)
+        with torch.no_grad():
+            self.conv.weight.mul_(gain)
 
     def forward(self, x: Tensor, vector: Tensor) -> Tensor:
         """(B, C, *S) and (B, dim) -> (B, C, *S)."""
-        return x + self.body(self.modulate(self.norm(x), vector))
+        return x + self.conv(F.silu(self.modulate(x, vector)))
 
 
 class Patches(nn.Module):

@@ -40,6 +40,11 @@ class Note:
         """Number of samples outside [-1, 1], which files cannot hold."""
         return int(np.count_nonzero(np.abs(self.audio) > 1))
 
+    def __str__(self) -> str:
+        """What the note is, in a line."""
+        labels = ", ".join(f"{k} {v:g}" if isinstance(v, float) else f"{k} {v}" for k, v in self.labels.items())
+        return f"{labels}, {self.seconds:g} s at {self.sample_rate} Hz"
+
     def save(self, path: Path | str) -> Path:
         """Write a 16-bit WAV or FLAC file, by suffix, whole or not at all; return its path.
 
@@ -64,10 +69,9 @@ class Note:
 
     def _repr_html_(self) -> str:
         """A player over the note's spectrogram, for Jupyter."""
-        title = html.escape(", ".join(f"{name} {value}" for name, value in self.labels.items()))
         sound, picture = (base64.b64encode(data).decode() for data in (self.wav(), spectrogram_png(self.audio)))
         return (
-            f'<figure style="margin:0"><figcaption>{title}</figcaption>'
+            f'<figure style="margin:0"><figcaption>{html.escape(str(self))}</figcaption>'
             f'<img alt="spectrogram, 0 to {self.sample_rate // 2} Hz" src="data:image/png;base64,{picture}"><br>'
             f'<audio controls src="data:audio/wav;base64,{sound}"></audio></figure>'
         )

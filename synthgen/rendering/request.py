@@ -16,7 +16,9 @@ Instrument = str | Mapping[str, float]
 
 SEMITONES = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 ACCIDENTALS = {"#": 1, "\N{MUSIC SHARP SIGN}": 1, "b": -1, "\N{MUSIC FLAT SIGN}": -1}
-NOTE_NAME = re.compile(r"(?P<letter>[A-Ga-g])(?P<accidentals>[#b\u266f\u266d]*)(?P<octave>-?\d{1,2})(?P<cents>[+-]\d{1,3})?")
+NOTE_NAME = re.compile(
+    r"(?P<letter>[A-Ga-g])(?P<accidentals>[#b\u266f\u266d]*)(?P<octave>-?\d{1,2})(?P<cents>[+-]\d{1,3})?"
+)
 BLEND_TOLERANCE = 1e-3
 SEED_BITS = 63
 
@@ -123,10 +125,6 @@ class Repertoire:
             )
         return midi
 
-    def learned(self, velocity: float) -> float:
-        """The velocity nearest to `velocity` within what the model has learned."""
-        return min(max(velocity, self.velocities[0]), self.velocities[-1]) if self.velocities else velocity
-
 
 def parse_pitch(value: float | str) -> float:
     """MIDI number of a number or of a note name, with the meaning that librosa gives to names.
@@ -225,5 +223,6 @@ def _plain(name: str) -> str:
 
 
 def _shown(value: object) -> str:
-    text = value if isinstance(value, str) and _number(value) is not None else repr(value)
+    number = _number(value)
+    text = repr(value) if number is None else f"{number:g}"
     return text if len(text) <= 40 else text[:37] + "..."

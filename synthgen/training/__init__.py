@@ -1,1 +1,4 @@
-"""The one training loop, and what it needs to resume, to run in parallel and to be watched."""
+"""The training loop and what it keeps on disk."""
+
+from .optimization import TrainingDiverged
+from .trainer import Trainer

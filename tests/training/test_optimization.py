@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from synthgen.nn.condition import FieldEncoder
+from synthgen.records import Batch, Field, Loss, Phase
+from synthgen.training.optimization import PhaseOptimizer
+from synthgen.training.parallel import Group
+
+
+def optimizer(module: nn.Module, loss, *, weight_decay: float = 0.5, grad_clip: float = 1.0) -> PhaseOptimizer:
+    group = Group(device=torch.device("cpu"))
+    phase = Phase("model", module, loss)
+    return PhaseOptimizer(phase, betas=(0.9, 0.99), weight_decay=weight_decay, grad_clip=grad_clip, group=group)
+
+
+def test_weight_decay_spares_biases_scales_and_embeddings():
+    kind = Field(name="kind", kind="category", size=4)
+    module = nn.ModuleDict(
+        {"dense": nn.Linear(3, 2), "norm": nn.LayerNorm(2), "table": nn.Embedding(4, 3), "label": FieldEncoder(kind, 3)}
+    )
+    groups = optimizer(module, None).optimizer.param_groups
+    decayed = {id(p) for group in groups if group["weight_decay"] for p in group["params"]}
+    assert [name for name, p in module.named_parameters() if id(p) in decayed] == ["dense.weight"]
+    assert sum(len(group["params"]) for group in groups) == len(list(module.parameters()))
+
+
+def test_frozen_parameters_stay_as_they_are():
+    module = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 1))
+    module[0].requires_grad_(False)
+    before = module[0].weight.clone()
+    step(optimizer(module, lambda batch: Loss(module(batch.x).pow(2).mean())))
+    assert torch.equal(module[0].weight, before)
+
+
+def test_the_norm_is_that_before_clipping_and_the_gradient_is_clipped():
+    module = nn.Linear(2, 1)
+    phase = optimizer(module, lambda batch: Loss(1e4 * module(batch.x).sum()), grad_clip=0.5)
+    values = step(phase)
+    assert values["grad_norm"] > 1e3
+    norm = torch.cat([p.grad.flatten() for p in module.parameters()]).norm().item()
+    assert abs(norm - 0.5) < 1e-4
+
+
+def test_one_step_without_decay_moves_each_weight_by_the_learning_rate():
+    module = nn.Linear(2, 1)
+    before = [p.detach().clone() for p in module.parameters()]
+    step(optimizer(module, lambda batch: Loss(module(batch.x).sum()), weight_decay=0.0), lr=0.1)
+    moved = torch.cat([(p - b).abs().flatten() for p, b in zip(module.parameters(), before, strict=True)])
+    torch.testing.assert_close(moved, torch.full_like(moved, 0.1), rtol=1e-3, atol=0)
+
+
+def test_a_part_that_is_only_logged_may_be_infinite():
+    module = nn.Linear(2, 1)
+    values = step(optimizer(module, lambda batch: Loss(module(batch.x).sum(), {"ratio": torch.tensor(torch.inf)})))
+    assert values["ratio"] == float("inf")
+
+
+def step(phase: PhaseOptimizer, lr: float = 1e-2) -> dict[str, float]:
+    return phase.step([Batch(torch.ones(4, 2))], step=1, lr=lr)
