@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import importlib
 import os
@@ -9,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 
 import tyro
 
@@ -18,6 +19,8 @@ from synthgen import __version__, checks
 if TYPE_CHECKING:
     from synthgen.rendering.library import ModelInfo
     from synthgen.rendering.plan import Plan
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,8 +132,8 @@ COMMANDS = {
     "instruments": "list the instruments of a model, one name a line",
     "note": "make one note and write it to a file",
     "render": "render a plan or a grid of notes as a data set",
-    "data nsynth": "download NSynth",
-    "data soundfont": "render a data set from a SoundFont",
+    "data nsynth": "download a split of NSynth",
+    "data soundfont": "render a data set of notes from a SoundFont",
     "data folder": "make a data set of your own samples",
 }
 OWN = {"models": Models, "instruments": Instruments, "note": Note, "render": Render}
@@ -164,11 +167,10 @@ def _dispatch(words: list[str]) -> int:
     size = 2 if words[:1] == ["data"] else 1
     name, rest = " ".join(words[:size]), words[size:]
     if name in OWN:
-        tyro.cli(OWN[name], prog=f"synthgen {name}", args=rest, config=(tyro.conf.FlagCreatePairsOff,)).run()
+        _parse(name, OWN[name], rest).run()
     elif name in BUILDERS:
         module = importlib.import_module(f"synthgen.data.{BUILDERS[name]}")
-        asked = tyro.cli(module.Config, prog=f"synthgen {name}", args=rest, config=(tyro.conf.FlagCreatePairsOff,))
-        print(module.build(asked))
+        print(module.build(_parse(name, module.Config, rest)))
     elif {"-h", "--help"} & set(words[:2]):
         print(_help())
     else:
@@ -179,6 +181,13 @@ def _dispatch(words: list[str]) -> int:
     return 0
 
 
+def _parse(name: str, options: type[T], words: list[str]) -> T:
+    about = None if name in OWN else f"{COMMANDS[name][0].upper()}{COMMANDS[name][1:]}, in NSynth's layout."
+    return tyro.cli(
+        options, prog=f"synthgen {name}", args=words, description=about, config=(tyro.conf.FlagCreatePairsOff,)
+    )
+
+
 def _help() -> str:
     rows = "\n".join(f"  {name:<16}{text}" for name, text in COMMANDS.items())
     return f"usage: synthgen COMMAND ...\n\ncommands:\n{rows}\n\n'synthgen COMMAND --help' lists the options of one."
@@ -186,4 +195,5 @@ def _help() -> str:
 
 def _drop_output() -> None:
     """Point standard output nowhere, so that Python does not fail on it again when it ends."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    with contextlib.suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

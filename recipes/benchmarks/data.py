@@ -4,17 +4,15 @@ python recipes/benchmarks/data.py                        # sets of random notes,
 python recipes/benchmarks/data.py --root ~/nsynth/nsynth-test
 """
 
-from __future__ import annotations
-
 import os
 import platform
-import resource
 import tempfile
 import time
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
+from resource import RUSAGE_SELF, getrusage
 
 import numpy as np
 import torch
@@ -42,61 +40,45 @@ class Benchmark:
     """Seed of the random notes and of their order."""
 
 
-def write_random(folder: Path, notes: int, seed: int) -> Path:
+def write_random(root: Path, notes: int, seed: int) -> Path:
     """A set of noise notes; a reader's work does not depend on the sound."""
     rng = np.random.default_rng(seed)
-    names = [(f"noise_{n // 250:03d}", 30 + n // 5 % 50, (25, 50, 75, 100, 127)[n % 5]) for n in range(notes)]
-    entries = [
-        Entry(
-            **{
-                "note_str": f"{name}-{pitch:03d}-{velocity:03d}",
-                "note": n,
-                "instrument": n // 250,
-                "instrument_str": name,
-            },
-            **{"pitch": pitch, "velocity": velocity, "instrument_family": 0, "instrument_source": 2},
-        )
-        for n, (name, pitch, velocity) in enumerate(names)
-    ]
+    labels = {"velocity": 100, "instrument_family": 0, "instrument_source": 2}
+    names = [(n, f"noise-{n:06d}", f"{n // 50}", n % 50) for n in range(notes)]
+    entries = [Entry(note=n, note_str=s, instrument=n, instrument_str=i, pitch=p, **labels) for n, s, i, p in names]
     for entry in entries:
         audio = rng.uniform(-0.5, 0.5, 64_000).astype(np.float32)
-        write_audio(folder / "audio" / f"{entry.note_str}.wav", audio, sample_rate=16_000)
-    write_examples(folder / "examples.json", entries)
-    return folder
+        write_audio(root / "audio" / f"{entry.note_str}.wav", audio, sample_rate=16_000)
+    write_examples(root / "examples.json", entries)
+    return root
 
 
-def read(root: Path, options: Benchmark) -> str:
-    """Read batches for a while in this fresh process, after one pass that fills the page cache."""
-    dataset = NSynth(NSynth.Config(root=root), Waveform())
-    opened = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    stream = batches(dataset.train, batch_size=options.batch_size, seed=options.seed)
-    for _ in range(-(-len(dataset.train) // options.batch_size)):
+def read(root: Path, cache: Path, options: Benchmark) -> str:
+    """Read batches for a while, after one pass that fills the caches; in a process of its own for its peak memory."""
+    notes = NSynth(NSynth.Config(root=root, cache=cache), Waveform()).train
+    opened = getrusage(RUSAGE_SELF).ru_maxrss
+    stream = batches(notes, batch_size=options.batch_size, seed=options.seed)
+    for _ in range(-(-len(notes) // options.batch_size)):
         next(stream)
     start, count = time.perf_counter(), 0
     while time.perf_counter() - start < options.seconds:
         count += len(next(stream))
     rate = count / (time.perf_counter() - start)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    megabytes = len(dataset.train) * 64_000 * 2 / 1e6
-    growth = (peak - opened) / 1024
-    return (
-        f"{len(dataset.train)} notes ({megabytes:.0f} MB): {rate:.0f} notes/s, peak memory +{growth:.0f} MB by reading"
-    )
+    growth = (getrusage(RUSAGE_SELF).ru_maxrss - opened) / 1024
+    size = f"{len(notes)} notes ({len(notes) * 64_000 * 2 / 1e6:.0f} MB as 16 bit)"
+    return f"{root.name}: {size}: {rate:.0f} notes/s in {options.seconds:g} s, peak memory +{growth:.0f} MB by reading"
 
 
 def main(options: Benchmark) -> None:
     """Print the machine and one line a set."""
     print(f"{platform.platform()}, {os.cpu_count()} cores, torch {torch.__version__}, seed {options.seed}")
     with tempfile.TemporaryDirectory() as folder:
-        sizes = (options.notes, 4 * options.notes)
-        roots = [options.root] if options.root else [write_random(Path(folder, str(n)), n, options.seed) for n in sizes]
-        for root in roots:
+        sizes = {"random": options.notes, "random-4x": 4 * options.notes}
+        random = (write_random(Path(folder, name), size, options.seed) for name, size in sizes.items())
+        for root in [options.root] if options.root else random:
+            NSynth(NSynth.Config(root=root, cache=Path(folder, "cache")), Waveform())
             with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-                start = time.perf_counter()
-                pool.submit(NSynth, NSynth.Config(root=root), Waveform()).exception()
-                print(f"{root.name}: opened in {time.perf_counter() - start:.1f} s (imports and cache)")
-            with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-                print(pool.submit(read, root, options).result())
+                print(pool.submit(read, root, Path(folder, "cache"), options).result())
 
 
 if __name__ == "__main__":

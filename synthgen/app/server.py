@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -49,7 +50,9 @@ def serve(*, host: str, port: int, model: str) -> None:
     import torch
 
     check_address(host, port)
-    torch.set_num_threads(1)
+    torch.set_num_threads(1)  # a pressed key and the background are made side by side
+    for name in ("no_proxy", "NO_PROXY"):  # Gradio asks its own server at the start, which no proxy can reach
+        os.environ[name] = ",".join(filter(None, (os.environ.get(name), "localhost", host)))
     page = build(*make_service(model))
     start(page, host=host, port=port)
     print(f"synthgen plays at http://{host}:{port} (Ctrl+C stops it)", flush=True)
@@ -99,12 +102,11 @@ def check_address(host: str, port: int) -> None:
     """Raise UserError unless `host` and `port` can be listened on."""
     checks.between("port", port, 1, 65535)
     try:
-        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        with socket.socket(family, kind, protocol) as probe:
+        with socket.socket(socket.AF_INET) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(address)
+            probe.bind((host, port))
     except socket.gaierror as error:
-        raise UserError(f"host={host!r} is no address ({error.strerror}); use --host 127.0.0.1") from error
+        raise UserError(f"host={host!r} is no IPv4 address ({error.strerror}); use --host 127.0.0.1") from error
     except PermissionError as error:
         raise UserError(f"port={port} needs more rights; use one of 1024 to 65535, e.g. --port 7860") from error
     except OSError as error:

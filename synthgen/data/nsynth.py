@@ -133,9 +133,9 @@ class Notes:
 
     def batch(self, indices: Tensor) -> Batch:
         """Waveforms (B, 1, T) float32 in [-1, 1] and labels of the notes at `indices` (B,) int64, on the CPU."""
-        audio = torch.from_numpy(self._cache.read(self._rows[indices.numpy()]))
-        x = audio.to(torch.float32).mul_(1 / 32768)
-        return Batch(x[:, None], {name: values[indices] for name, values in self._labels.items()})
+        audio = self._cache.read(self._rows[indices.numpy()])
+        x = np.multiply(audio, np.float32(1 / 32768), dtype=np.float32)  # one pass, twice as fast as in torch
+        return Batch(torch.from_numpy(x)[:, None], {name: values[indices] for name, values in self._labels.items()})
 
     def provenance(self) -> dict[str, Any]:
         """Name and size of the part, how it was split and filtered, and the split's hash."""

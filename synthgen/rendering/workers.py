@@ -82,6 +82,7 @@ def _started(model: Path, shares: Sequence[Sequence[Job]]) -> Iterator[dict[Conn
         for process in processes:
             process.join(PATIENCE)
             process.terminate()
+            process.join()
 
 
 def _work(model: Path, jobs: Sequence[Job], sender: Connection) -> None:

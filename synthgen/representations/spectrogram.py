@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from synthgen import checks
 from synthgen.records import Axis, DataSpec, Field
-from synthgen.signal.phase import griffin_lim, instantaneous_frequency, integrate
+from synthgen.signal.phase import griffin_lim, instantaneous_frequency, integrate, single_pass
 from synthgen.signal.stft import stft
 
 from .base import AudioRepresentation
@@ -38,9 +38,9 @@ class Spectrogram(AudioRepresentation):
     range_db: float = 128.0
     """Decibels from a full-scale sine (1) down to the floor (-1)."""
     phase: Literal["integrate", "griffin_lim"] = "integrate"
-    """Carry the instantaneous frequency and integrate it, or carry magnitudes alone and search for phases."""
+    """Carry the instantaneous frequency and integrate it, or carry magnitudes alone and find phases for them."""
     iterations: int = 32
-    """Griffin-Lim projections when decoding; with `integrate` they start from the integrated phases."""
+    """Griffin-Lim projections when decoding, from the integrated phases or those of `signal.phase.single_pass`."""
 
     def __post_init__(self) -> None:
         checks.between("n_fft", self.n_fft, 16, 65_536)
@@ -64,21 +64,13 @@ class Spectrogram(AudioRepresentation):
         return torch.cat([level, frequency], dim=1)
 
     def decode(self, x: Tensor, *, rng: torch.Generator | None = None) -> Tensor:
+        size = {"n_fft": self.n_fft, "hop_length": self.hop_length}
         magnitude = F.pad(self.to_magnitude(x[:, :1]), (0, 0, 0, 1))
         if self.phase == "integrate":
-            phase = F.pad(integrate(x[:, 1:], n_fft=self.n_fft, hop_length=self.hop_length), (0, 0, 0, 1))
-        elif rng is None:
-            phase = torch.zeros_like(magnitude)
+            phase = F.pad(integrate(x[:, 1:], **size), (0, 0, 0, 1))
         else:
-            phase = 2 * math.pi * torch.rand(magnitude.shape, generator=rng, device=rng.device).to(magnitude)
-        return griffin_lim(
-            magnitude,
-            phase,
-            n_fft=self.n_fft,
-            hop_length=self.hop_length,
-            length=self.samples,
-            iterations=self.iterations,
-        )
+            phase = single_pass(magnitude, **size, start=_start(magnitude, rng))
+        return griffin_lim(magnitude, phase, **size, length=self.samples, iterations=self.iterations)
 
     def to_level(self, magnitude: Tensor) -> Tensor:
         """Magnitudes (full-scale sine 1) to [-1, 1], linear in decibels."""
@@ -89,3 +81,9 @@ class Spectrogram(AudioRepresentation):
         """The inverse of `to_level`; the floor itself becomes silence."""
         level = level.clamp(max=1.2)
         return torch.where(level <= -1, 0.0, 10 ** ((level - 1) * self.range_db / 40))
+
+
+def _start(magnitude: Tensor, rng: torch.Generator | None) -> Tensor | None:
+    if rng is None:
+        return None
+    return 2 * math.pi * torch.rand(magnitude.shape[:-1], generator=rng, device=rng.device).to(magnitude)

@@ -6,6 +6,7 @@ import math
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from .stft import istft, stft
 
@@ -31,6 +32,56 @@ def integrate(frequency: Tensor, *, n_fft: int, hop_length: int) -> Tensor:
     steps = frequency.double() * math.pi
     advance = steps[..., 1:] + _centre(frequency, n_fft, hop_length).double()
     return _wrap(torch.cat([steps[..., :1], advance], dim=-1).cumsum(-1)).to(frequency.dtype)
+
+
+def single_pass(magnitude: Tensor, *, n_fft: int, hop_length: int, start: Tensor | None = None) -> Tensor:
+    """Phases for magnitudes alone: each spectral peak is a sinusoid, and its lobe follows it.
+
+    Single pass spectrogram inversion (Beauregard et al., 2015, DAFx), which locks the phases of a lobe to its peak's as
+    the phase vocoder of Laroche and Dolson (1999, doi:10.1109/89.759041) does. The peak's frequency comes from the
+    larger neighbour in closed form for a Hann window (Grandke, 1983, doi:10.1109/TIM.1983.4315077) rather than
+    from a parabola.
+
+    Args:
+        magnitude: Magnitudes of a Hann-windowed `stft`, (..., F, L).
+        n_fft: Window and FFT length in samples.
+        hop_length: Step between frames in samples.
+        start: Phases in radians at the centre of the first frame, (..., F); zeros if None.
+
+    Returns:
+        Radians, (..., F, L), referred to the beginning of each frame as `torch.stft` does.
+    """
+    batch, (bins, frames) = magnitude.shape[:-2], magnitude.shape[-2:]
+    m = magnitude.reshape(-1, bins, frames)
+    peak, frequency = _peaks(m)
+    frequency = frequency.gather(1, peak)
+    before = torch.cat([frequency[..., :1], frequency[..., :-1]], dim=-1).gather(1, peak)
+    frequency = torch.where((before - frequency).abs() < 1, (before + frequency) / 2, frequency)
+    advance = _wrap(2 * math.pi * hop_length / n_fft * frequency).unbind(-1)
+    now = m.new_zeros(len(m), bins) if start is None else start.reshape(-1, bins).to(m).gather(1, peak[..., 0])
+    phases = [now]
+    for owner, step in zip(peak.unbind(-1)[1:], advance[1:], strict=True):
+        now = now.gather(1, owner) + step
+        phases.append(now)
+    centred = torch.stack(phases, dim=-1)
+    bin_index = torch.arange(bins, device=m.device, dtype=m.dtype)[:, None]
+    return (centred - math.pi * bin_index).view(*batch, bins, frames)
+
+
+def _peaks(m: Tensor) -> tuple[Tensor, Tensor]:
+    """The nearest peak's bin for each bin, and each bin's frequency in bins were it a peak; (B, F, L) each."""
+    m = m.clamp(min=1e-12)
+    below, here, above = m[:, :-2], m[:, 1:-1], m[:, 2:]
+    ratio = torch.maximum(below, above) / here
+    offset = ((2 * ratio - 1) / (1 + ratio)).clamp(0, 0.5) * torch.where(above > below, 1.0, -1.0)
+    index = torch.arange(m.shape[1], device=m.device)[None, :, None].expand_as(m)
+    is_peak = F.pad((here >= below) & (here > above), (0, 0, 1, 1))
+    low = torch.where(is_peak, index, -m.shape[1]).cummax(1).values
+    high = torch.where(is_peak, index, 2 * m.shape[1]).flip(1).cummin(1).values.flip(1)
+    nearest = torch.where(high - index < index - low, high, low)
+    # A frame without any peak keeps each bin to itself.
+    nearest = torch.where((nearest < 0) | (nearest >= m.shape[1]), index, nearest)
+    return nearest, index + F.pad(offset, (0, 0, 1, 1))
 
 
 def griffin_lim(

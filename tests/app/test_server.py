@@ -72,7 +72,7 @@ def test_a_port_out_of_range_is_refused(port):
         check_address("127.0.0.1", port)
 
 
-@pytest.mark.parametrize("host", ["not a host", "203.0.113.1"])
+@pytest.mark.parametrize("host", ["not a host", "::1", "203.0.113.1"])
 def test_a_host_that_is_not_ours_is_refused(host):
     with pytest.raises(UserError, match=f"host={host}|host='{host}'"):
         check_address(host, 7860)

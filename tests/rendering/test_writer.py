@@ -155,7 +155,8 @@ def test_a_folder_of_another_render_is_refused(model, plan, tmp_path):
 
 def test_a_folder_of_another_model_is_refused(model, plan, tmp_path):
     changed = tmp_path / "model.safetensors"
-    changed.write_bytes(model.path.read_bytes()[:-1] + b"\0")
+    content = model.path.read_bytes()
+    changed.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
     render(model, plan, tmp_path / "notes")
     with pytest.raises(UserError, match=r"holds the render of another model \([0-9a-f]{16}, not [0-9a-f]{16}\)"):
         render(inspect(changed), plan, tmp_path / "notes")
@@ -224,20 +225,18 @@ def test_a_lost_worker_stops_the_others(model, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("count", [1, 2])
-def test_killed_and_started_again_the_command_gives_the_same_bytes(model, tmp_path, count):
-    words = [sys.executable, "-m", "synthgen", "render", "--model", str(model.path), "--grid", "--pitches", "48:72:0.5"]
-    words += ["--velocities", "25,100", "--workers", str(count), "--out", str(tmp_path / "killed")]
+def test_killed_and_started_again_the_command_gives_the_same_bytes(model, tmp_path):
+    words = [sys.executable, "-m", "synthgen", "render", "--model", str(model.path), "--grid", "--pitches", "48:72"]
+    words += ["--velocities", "25,100", "--workers", "2", "--out", str(tmp_path / "killed")]
     there = 0
-    for _ in range(3):
+    for _ in range(2):
         process = subprocess.Popen(words, stdout=subprocess.DEVNULL)
-        while process.poll() is None and len(list(tmp_path.glob("killed/audio/*.wav"))) < there + 40:
+        while process.poll() is None and len(list(tmp_path.glob("killed/audio/*.wav"))) < there + 20:
             time.sleep(0.01)
         process.kill()
         process.wait()
         there = len(list(tmp_path.glob("killed/audio/*.wav")))
-    assert 0 < there < 294
+    assert 0 < there < 150
     subprocess.run(words, check=True, stdout=subprocess.DEVNULL)
-    grid_plan = grid(model.repertoire, pitches="48:72:0.5", velocities="25,100")
-    render(model, grid_plan, tmp_path / "undisturbed")
+    render(model, grid(model.repertoire, velocities="25,100"), tmp_path / "undisturbed")
     assert contents(tmp_path / "killed") == contents(tmp_path / "undisturbed")

@@ -1,0 +1,87 @@
+"""Losses on spectra."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from synthgen.records import Loss
+from synthgen.signal.stft import stft
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpectrogramError:
+    """Error of log magnitude and instantaneous frequency, for examples (B, 2 or 1, F, L) of `Spectrogram`."""
+
+    magnitude: Literal["l1", "log_spectral"] = "log_spectral"
+    """Mean absolute error, or log-spectral distance: the root mean square over bins, averaged over frames."""
+    frequency_weight: float = 0.1
+    """Weight of the instantaneous frequency beside the magnitude."""
+
+    def __call__(self, estimate: Tensor, target: Tensor) -> Loss:
+        """Estimate and target, (B, C, F, L) -> loss; its part ``level`` is in half ranges of the level axis."""
+        error = estimate[:, 0] - target[:, 0]
+        level = error.abs().mean() if self.magnitude == "l1" else (error.square().mean(-2) + 1e-6).sqrt().mean()
+        if estimate.shape[1] == 1:
+            return Loss(level, {"level": level})
+        frequency = frequency_error(estimate[:, 1], target[:, 1], weight=((target[:, 0] + 1) / 2).square())
+        return Loss(level + self.frequency_weight * frequency, {"level": level, "frequency": frequency})
+
+
+def frequency_error(estimate: Tensor, target: Tensor, *, weight: Tensor) -> Tensor:
+    """1 - cos of the difference of two instantaneous frequencies in units of pi, averaged with `weight`; all (B, F, L).
+
+    It wraps as phases do, and counts where there is sound: the frequency of silence means nothing.
+    """
+    return ((1 - torch.cos(math.pi * (estimate - target))) * weight).sum() / weight.sum().clamp(min=1e-6)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MultiResolution:
+    """Log-spectral distance of waveforms at several window lengths (cf. Engel et al., 2020, arXiv:2001.04643, eq. 4).
+
+    Unlike the equation it has no linear term: half the notes are so soft that their linear magnitudes count for nothing.
+    """
+
+    n_ffts: tuple[int, ...] = (512, 1024, 2048)
+    """Window lengths in samples."""
+    floor_db: float = -128.0
+    """Magnitudes below this, relative to a full-scale sine, are silence."""
+
+    def __call__(self, estimate: Tensor, target: Tensor) -> Tensor:
+        """Estimate and target, (B, 1, T) -> scalar in dB."""
+        floor = 10 ** (self.floor_db / 20)
+
+        def level(x: Tensor, n_fft: int) -> Tensor:
+            return 20 * (stft(x, n_fft=n_fft).abs() + floor).log10()
+
+        errors = [level(estimate, n) - level(target, n) for n in self.n_ffts]
+        return torch.stack([(e.square().mean(-2) + 1e-4).sqrt().mean() for e in errors]).mean()
+
+
+@dataclass(frozen=True, kw_only=True)
+class OnMedia:
+    """A loss of examples that also compares what they decode to.
+
+    Attributes:
+        example: Loss of examples, e.g. `SpectrogramError`.
+        media: Distance of media, e.g. `MultiResolution`.
+        decode: Examples to media, differentiable.
+        weight: Weight of the distance of media.
+    """
+
+    example: Callable[[Tensor, Tensor], Loss]
+    media: Callable[[Tensor, Tensor], Tensor]
+    decode: Callable[[Tensor], Tensor]
+    weight: float
+
+    def __call__(self, estimate: Tensor, target: Tensor) -> Loss:
+        """Estimate and target examples -> loss."""
+        loss = self.example(estimate, target)
+        media = self.media(self.decode(estimate), self.decode(target))
+        return Loss(loss.total + self.weight * media, {**loss.parts, "media": media})
