@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import math
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 
 from torch import Tensor
 
@@ -42,7 +43,7 @@ def ascending(name: str, values: Sequence[float]) -> None:
     Traceback (most recent call last):
     synthgen.checks.UserError: velocities=(25, 25) must rise strictly
     """
-    if any(b <= a for a, b in zip(values, values[1:], strict=False)):
+    if any(b <= a for a, b in pairwise(values)):
         raise UserError(f"{name}={tuple(values)} must rise strictly")
 
 

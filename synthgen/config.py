@@ -44,7 +44,8 @@ def from_dict(cls: type[T], values: Any, *, where: str = "") -> T:
     unknown = sorted(set(values) - set(fields))
     if unknown:
         raise UserError(f"{where} has no field {', '.join(unknown)}; it has {', '.join(fields)}")
-    missing = [n for n, f in fields.items() if n not in values and f.default is f.default_factory is dataclasses.MISSING]
+    required = (n for n, f in fields.items() if f.default is f.default_factory is dataclasses.MISSING)
+    missing = [n for n in required if n not in values]
     if missing:
         raise UserError(f"{where} lacks field {', '.join(missing)}")
     return cls(**{k: _restore(hints[k], v, f"{where}.{k}") for k, v in values.items()})

@@ -9,7 +9,6 @@ import shutil
 import socket
 import subprocess
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,24 +18,19 @@ import tyro
 APP = Path(__file__).parents[2] / "gradio_app.py"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Benchmark:
-    """What to measure."""
+def main(model: str = "spectrogram", presses: int = 60) -> None:
+    """Start the app, play it in a browser, and print milliseconds.
 
-    model: str = "spectrogram"
-    """Name of a bundled model, or path of a checkpoint."""
-    presses: int = 60
-    """Number of key presses of each kind."""
-
-
-def main(benchmark: Benchmark) -> None:
-    """Start the app, play it in a browser, print a table in milliseconds."""
+    Args:
+        model: Name of a bundled model, or path of a checkpoint.
+        presses: Number of key presses of each kind.
+    """
     from playwright.sync_api import sync_playwright
 
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [sys.executable, str(APP), "--port", str(port), "--model", benchmark.model]
+    command = [sys.executable, str(APP), "--port", str(port), "--model", model]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server, sync_playwright() as playwright:
         try:
             print(server.stdout.readline().strip())
@@ -45,19 +39,19 @@ def main(benchmark: Benchmark) -> None:
             page = browser.new_page(viewport={"width": 1280, "height": 800})
             page.goto(f"http://127.0.0.1:{port}")
             page.wait_for_function("window.synthgen?.ui.progress.value === 1", timeout=300_000)
-            report("fetched in advance", [press(page, letter="asdfghjk"[i % 8]) for i in range(benchmark.presses)])
-            report("not fetched, background busy", [press_new(page, seed=i) for i in range(1, benchmark.presses + 1)])
+            report("fetched in advance", [press(page, letter="asdfghjk"[i % 8]) for i in range(presses)])
+            report("not fetched, background busy", [press_new(page, seed=i) for i in range(1, presses + 1)])
             page.evaluate("synthgen.bank.want = () => {}")
-            report("not fetched, background idle", [press_new(page, seed=-i) for i in range(1, benchmark.presses + 1)])
+            report("not fetched, background idle", [press_new(page, seed=-i) for i in range(1, presses + 1)])
             browser.close()
         finally:
             server.terminate()
 
 
 def press_new(page: Any, *, seed: int) -> dict[str, Any]:
-    """Change the seed, so that no note is there, and press a far key at once."""
+    """Change the seed, so that no note is there, and at once press a key far from the last one."""
     page.evaluate("(seed) => { synthgen.ui.seed.value = seed; synthgen.refresh(); }", seed % 2**31)
-    return press(page, letter=";")
+    return press(page, letter=";a"[seed % 2])
 
 
 def press(page: Any, *, letter: str) -> dict[str, Any]:
@@ -72,17 +66,15 @@ def press(page: Any, *, letter: str) -> dict[str, Any]:
 
 
 def report(title: str, presses: list[dict[str, Any]]) -> None:
-    """Print how long presses took, in all and beyond the generation of those notes that had to be made."""
+    """Print medians, and 95 % and maximum of what a press takes beyond generating the note where it has to be made."""
     delays = np.array([p["scheduledAt"] - p["pressedAt"] for p in presses])
     making = np.array([0 if p["prefetched"] else 1000 * p["seconds"] for p in presses])
-    for name, values in (
-        ("press to sound", delays),
-        ("generation", making),
-        ("press to sound, less generation", delays - making),
-    ):
-        middle, high, most = np.median(values), np.percentile(values, 95), values.max()
-        print(f"{title:30} {name:32} median {middle:7.1f}  95 % {high:7.1f}  max {most:7.1f} ms")
+    extra = delays - making
+    print(
+        f"{title:29} press to sound {np.median(delays):6.1f} ms, generation {np.median(making):6.1f} ms, "
+        f"difference {np.median(extra):5.1f} (95 % {np.percentile(extra, 95):5.1f}, max {extra.max():5.1f}) ms"
+    )
 
 
 if __name__ == "__main__":
-    main(tyro.cli(Benchmark))
+    tyro.cli(main)

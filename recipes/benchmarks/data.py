@@ -1,8 +1,4 @@
-"""Batches of waveforms a second from a warm cache, and memory as the data set grows.
-
-python recipes/benchmarks/data.py                        # sets of random notes, the second four times the first
-python recipes/benchmarks/data.py --root ~/nsynth/nsynth-test
-"""
+"""Notes a second from a warm cache, and memory as the set grows: `python recipes/benchmarks/data.py [--root DIR]`."""
 
 import os
 import platform
@@ -43,9 +39,9 @@ class Benchmark:
 def write_random(root: Path, notes: int, seed: int) -> Path:
     """A set of noise notes; a reader's work does not depend on the sound."""
     rng = np.random.default_rng(seed)
-    labels = {"velocity": 100, "instrument_family": 0, "instrument_source": 2}
+    labels = {"instrument": 0, "velocity": 100, "instrument_family": 0, "instrument_source": 2}
     names = [(n, f"noise-{n:06d}", f"{n // 50}", n % 50) for n in range(notes)]
-    entries = [Entry(note=n, note_str=s, instrument=n, instrument_str=i, pitch=p, **labels) for n, s, i, p in names]
+    entries = [Entry(note=n, note_str=s, instrument_str=i, pitch=p, **labels) for n, s, i, p in names]
     for entry in entries:
         audio = rng.uniform(-0.5, 0.5, 64_000).astype(np.float32)
         write_audio(root / "audio" / f"{entry.note_str}.wav", audio, sample_rate=16_000)
@@ -61,12 +57,11 @@ def read(root: Path, cache: Path, options: Benchmark) -> str:
     for _ in range(-(-len(notes) // options.batch_size)):
         next(stream)
     start, count = time.perf_counter(), 0
-    while time.perf_counter() - start < options.seconds:
+    while (elapsed := time.perf_counter() - start) < options.seconds:
         count += len(next(stream))
-    rate = count / (time.perf_counter() - start)
     growth = (getrusage(RUSAGE_SELF).ru_maxrss - opened) / 1024
     size = f"{len(notes)} notes ({len(notes) * 64_000 * 2 / 1e6:.0f} MB as 16 bit)"
-    return f"{root.name}: {size}: {rate:.0f} notes/s in {options.seconds:g} s, peak memory +{growth:.0f} MB by reading"
+    return f"{root.name}: {size}: {count / elapsed:.0f} notes/s in {elapsed:.1f} s, peak memory +{growth:.0f} MB"
 
 
 def main(options: Benchmark) -> None:

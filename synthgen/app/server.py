@@ -20,20 +20,31 @@ MAX_BODY = 64 * 1024
 """Bytes of one request to the server; the page's own are below 1 kB."""
 
 
-class BodyLimit:
-    """ASGI middleware that refuses requests with more than `MAX_BODY` bytes, or without saying how many."""
+class Gate:
+    """ASGI middleware that lets in what the page needs: reading, and calls of the service of up to `MAX_BODY` bytes.
+
+    Gradio's other doors (uploads, its queue) stay shut, since the server may listen to others than its user.
+    """
 
     def __init__(self, app: Any) -> None:
         self.app = app
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
-        headers = dict(scope.get("headers", ()))
-        length = headers.get(b"content-length", b"0")
-        if b"transfer-encoding" in headers or not length.isdigit() or int(length) > MAX_BODY:
-            await send({"type": "http.response.start", "status": 413, "headers": [(b"connection", b"close")]})
-            await send({"type": "http.response.body", "body": b"request too large"})
-        else:
+        status = _refusal(scope) if scope["type"] == "http" else None
+        if status is None:
             await self.app(scope, receive, send)
+        else:
+            await send({"type": "http.response.start", "status": status, "headers": [(b"connection", b"close")]})
+            await send({"type": "http.response.body", "body": b"not for this page"})
+
+
+def _refusal(scope: dict[str, Any]) -> int | None:
+    if scope["method"] in ("GET", "HEAD"):
+        return None
+    if not scope["path"].rstrip("/").endswith("/component_server"):
+        return 404
+    length = dict(scope["headers"]).get(b"content-length", b"")
+    return None if length.isdigit() and int(length) <= MAX_BODY else 413
 
 
 def serve(*, host: str, port: int, model: str) -> None:
@@ -60,18 +71,27 @@ def serve(*, host: str, port: int, model: str) -> None:
 
 
 def make_service(model: str) -> tuple[NoteService, str]:
-    """A service of all bundled models and `model`, and what it calls that one.
+    """A service of all bundled models of notes and `model`, and what it calls that one.
 
     Raises:
         UserError: there is no such model.
     """
-    models = {name: name for name in bundled()}
+    models = {name: name for name in bundled() if _plays(name)}
     if model in models:
         return NoteService(models), model
     name = inspect(model).name
     if name in models:
         name = str(Path(model))
     return NoteService({name: model} | models), name
+
+
+def _plays(name: str) -> bool:
+    """Whether a bundled model makes notes: others may draw."""
+    try:
+        inspect(name)
+    except UserError:
+        return False
+    return True
 
 
 def start(page: gr.Blocks, *, host: str, port: int) -> None:
@@ -94,7 +114,7 @@ def start(page: gr.Blocks, *, host: str, port: int) -> None:
         ssr_mode=False,
         mcp_server=False,
         theme=gr.themes.Default(primary_hue="indigo", font=fonts, font_mono=("ui-monospace", "monospace")),
-        app_kwargs={"middleware": [Middleware(BodyLimit)]},
+        app_kwargs={"middleware": [Middleware(Gate)]},
     )
 
 
@@ -102,9 +122,10 @@ def check_address(host: str, port: int) -> None:
     """Raise UserError unless `host` and `port` can be listened on."""
     checks.between("port", port, 1, 65535)
     try:
-        with socket.socket(socket.AF_INET) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind((host, port))
+        for address in (host, "127.0.0.1"):  # Gradio wants the port there too
+            with socket.socket(socket.AF_INET) as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                probe.bind((address, port))
     except socket.gaierror as error:
         raise UserError(f"host={host!r} is no IPv4 address ({error.strerror}); use --host 127.0.0.1") from error
     except PermissionError as error:

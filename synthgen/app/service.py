@@ -21,7 +21,7 @@ Answer = dict[str, Any]
 
 CACHE_BYTES = 128 * 2**20
 MAX_BLEND = 8
-MAX_NAME = 100
+MAX_NAME = 200
 MAX_WAITING = 16
 MAX_LINE = 300
 
@@ -138,7 +138,7 @@ class NoteService:
         Raises:
             UserError: there is none, or its checkpoint cannot be read.
         """
-        checks.one_of("model", name[:MAX_NAME], self.models)
+        checks.one_of("model", name, self.models)
         with self._loading:
             if name not in self._loaded:
                 self._loaded[name] = self._load(self.models[name])

@@ -96,7 +96,7 @@ def open_cache(
         raise UserError(f"{target}: changed while it was built; start again, or choose another place by --data.cache")
     _refuse(found.skipped, skip_bad)
     if found.skipped:
-        sys.stderr.write(f"{source.path}: skipped {len(found.skipped)} bad notes, first {found.skipped[0]}\n")
+        sys.stderr.write(f"{source.path}: bad notes left out: {len(found.skipped)}, first {found.skipped[0]}\n")
     return found
 
 
@@ -121,7 +121,7 @@ def _only_builder(target: Path) -> Iterator[None]:
     except OSError as error:
         raise UserError(f"{files.describe(target.parent, error)} by --data.cache") from error
     with lock:
-        with contextlib.suppress(ImportError):  # not on Windows, where two builders do the same work twice
+        with contextlib.suppress(ImportError, OSError):  # without locks, two builders do the same work twice
             import fcntl
 
             fcntl.flock(lock, fcntl.LOCK_EX)

@@ -41,8 +41,7 @@ class NSynth:
         """Which notes, and how they are split."""
 
         root: Path = STARTER
-        """Folder with examples.json and audio/, an nsynth-*.jsonwav.tar.gz or nsynth-*.tfrecord, or the folder of one.
-        """
+        """Folder with examples.json and audio/, or an nsynth-*.jsonwav.tar.gz or .tfrecord, or the folder of these."""
         split: Literal["completion", "official"] = "completion"
         """Hold out whole (instrument, pitch) pairs, 80/10/10, or take NSynth's own train, valid and test sets."""
         seed: int = 0
@@ -78,19 +77,17 @@ class NSynth:
             "skip_bad": config.skip_bad,
         }
         checks.one_of("data.split", config.split, ("completion", "official"))
-        if config.split == "official":
-            caches = {part: open_cache(source, **options) for part, source in find_official(config.root).items()}
-            chosen = _select({part: cache.entries for part, cache in caches.items()}, config)
-        else:
-            cache = open_cache(find_one(config.root), **options)
-            (kept,) = _select({"the set": cache.entries}, config).values()
+        official = config.split == "official"
+        sources = find_official(config.root) if official else {"the set": find_one(config.root)}
+        caches = {name: open_cache(source, **options) for name, source in sources.items()}
+        self.skipped = tuple(message for cache in caches.values() for message in cache.skipped)
+        chosen = _select({name: cache.entries for name, cache in caches.items()}, config)
+        if not official:
+            (cache,), (kept,) = caches.values(), chosen.values()
             split = completion([cache.entries[i] for i in kept], seed=config.seed)
             chosen = {part: [kept[i] for i in indices] for part, indices in split.items()}
             caches = dict.fromkeys(chosen, cache)
         entries = {part: [caches[part].entries[i] for i in indices] for part, indices in chosen.items()}
-        self.skipped = tuple(
-            message for cache in {id(c): c for c in caches.values()}.values() for message in cache.skipped
-        )
         self.fields = _fields(entries["train"])
         self.spec = representation.spec(self.fields)
         self.split_hash = split_hash(entries)

@@ -50,10 +50,14 @@ class RecordSource:
         """Every record in the order of the file; each one's labels are kept for `entries` when it is decoded.
 
         Raises:
-            UserError: the file is cut off, or no TFRecord file.
+            UserError: the file cannot be read, is cut off, or is no TFRecord file.
         """
         self._entries = []
-        with self.path.open("rb") as stream:
+        try:
+            stream = self.path.open("rb")
+        except OSError as error:
+            raise UserError(f"{self.path}: cannot read ({error.strerror}); mend its permissions") from error
+        with stream:
             for number, (data, checksum) in enumerate(read_records(stream, str(self.path)), start=1):
                 where = f"{self.path}: record {number}"
                 decode = partial(self._decode, data, checksum, where, sample_rate=sample_rate, samples=samples)

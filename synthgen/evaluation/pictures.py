@@ -81,7 +81,7 @@ def _title(entry: Entry) -> str:
 
 
 def _draw(axis: Axes, audio: np.ndarray, *, sample_rate: int) -> AxesImage:
-    magnitude = stft(torch.as_tensor(audio, dtype=torch.float32), n_fft=N_FFT, hop_length=HOP).abs().numpy()
+    magnitude = stft(torch.as_tensor(audio, dtype=torch.float32)[None], n_fft=N_FFT, hop_length=HOP)[0].abs().numpy()
     decibels = 20 * np.log10(np.maximum(magnitude, 1e-6))
     top = sample_rate / 2
     bins = np.geomspace(LOWEST_HZ, top, ROWS) * N_FFT / sample_rate

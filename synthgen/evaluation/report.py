@@ -25,6 +25,7 @@ from .loudness import rank_correlation
 from .pitch import PitchShares, verdict
 from .player import Player, one_thread
 
+BASELINES = ("nearest", "mean", "silence")
 TIMED_NOTES = 9
 REAL, GENERATED = "real", "generated"
 
@@ -111,10 +112,10 @@ class Report:
         generated = self.distance("generated")
         for key, words in COMPARED.items():
             distance = self.distance(key)
-            row = [words, f"{distance:.2f}", f"{self.distance_at(key, 1024):.2f}"]
-            compared = key != "generated" and distance > 0
-            below = [_percent(1 - generated / distance), f"{_percent(self.nearer(key))} of notes"] if compared else []
-            yield [*row, *(below or ["", ""])]
+            margin = ["", ""]
+            if key in BASELINES and distance > 0:
+                margin = [_percent(1 - generated / distance), f"{_percent(self.nearer(key))} of notes"]
+            yield [words, f"{distance:.2f}", f"{self.distance_at(key, 1024):.2f}", *margin]
 
     def _note_rows(self) -> Iterator[list[str]]:
         yield ["notes", "within 50 cents", "octave errors", "otherwise off", "silent", "level with velocity (Spearman)"]
@@ -158,12 +159,13 @@ def evaluate(
     """
     checks.one_of("part", part, ("test", "valid"))
     checks.between("workers", workers, 1, 1024)
+    checks.between("limit", 1 if limit is None else limit, 1, 10**9)
     notes, baselines = getattr(data, part), Baselines(data.train, sample_rate=representation.sample_rate)
     known = baselines.instruments.intersection(model.spec.field("instrument").names)
     eligible = [index for index, entry in enumerate(notes.entries) if entry.instrument_str in known]
     if not eligible:
         raise UserError(
-            f"no instrument of the {part} notes is known to model and training notes; split by 'completion'"
+            f"no instrument of the {part} notes is known to both model and training notes; split by 'completion'"
         )
     chosen = choose(notes.entries, eligible, limit=limit, seed=seed)
     judge = Judge(Player(model=model, representation=representation, seed=seed), notes, baselines)
@@ -215,9 +217,8 @@ def _judge_all(judge: Judge, chosen: Sequence[int], workers: int) -> list[Judgem
 def _markdown(rows: Iterator[list[str]]) -> str:
     table = list(rows)
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-    lines = [" | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in table]
-    rule = "-|-".join("-" * width for width in widths)
-    return "\n".join(f"| {line} |" for line in [lines[0], rule, *lines[1:]]).replace(f"| {rule} |", f"|-{rule}-|")
+    table.insert(1, ["-" * width for width in widths])
+    return "\n".join(f"| {' | '.join(c.ljust(width) for c, width in zip(row, widths, strict=True))} |" for row in table)
 
 
 def _percent(share: float) -> str:

@@ -45,7 +45,7 @@ def frequency_error(estimate: Tensor, target: Tensor, *, weight: Tensor) -> Tens
 class MultiResolution:
     """Log-spectral distance of waveforms at several window lengths (cf. Engel et al., 2020, arXiv:2001.04643, eq. 4).
 
-    Unlike the equation it has no linear term: half the notes are so soft that their linear magnitudes count for nothing.
+    Unlike the equation it has no linear term: soft notes would count for nothing in it.
     """
 
     n_ffts: tuple[int, ...] = (512, 1024, 2048)

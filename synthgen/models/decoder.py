@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 import torch
@@ -20,6 +21,7 @@ from synthgen.nn.condition import LabelEncoder
 from synthgen.nn.conv import Patches, ResidualBlock, Upsample, conv
 from synthgen.nn.periodic import PeriodicFeatures
 from synthgen.records import Batch, DataSpec, Labels, Loss
+from synthgen.signal.pitch import midi_to_hz
 
 from .base import GenerativeModel
 
@@ -125,7 +127,7 @@ class Upsampler(nn.Module):
     def _shape_by_pitch(self, x: Tensor, midi: Tensor | None) -> Tensor:
         """Scale and shift every channel along the first axis by the periodic features (cf. SPADE, arXiv:1903.07291)."""
         midi = x.new_full((len(x),), math.nan) if midi is None else midi
-        features = self.shape_by_pitch(self.features(midi))
+        features = self.shape_by_pitch(self.features(midi_to_hz(midi.double())))
         scale, shift = features[(...,) + (None,) * (x.ndim - 3)].chunk(2, dim=1)
         return torch.addcmul(shift.to(x.dtype), x, 1 + scale.to(x.dtype))
 
@@ -137,7 +139,7 @@ class Dense(nn.Module):
         super().__init__()
         self.shape = spec.shape
         widths = (config.dim, *config.channels)
-        layers = [m for a, b in zip(widths, widths[1:], strict=False) for m in (nn.Linear(a, b), nn.SiLU())]
+        layers = [m for a, b in pairwise(widths) for m in (nn.Linear(a, b), nn.SiLU())]
         self.layers = nn.Sequential(*layers, nn.Linear(widths[-1], math.prod(spec.shape)))
 
     def forward(self, vector: Tensor, labels: Labels) -> Tensor:

@@ -69,6 +69,4 @@ class Patches(nn.Module):
         batch, channels, *size = x.shape
         x = x.view(batch, channels // math.prod(self.patch), *self.patch, *size)
         order = [i for k in range(n) for i in (2 + n + k, 2 + k)]
-        return x.permute(0, 1, *order).reshape(
-            batch, -1, *(s * p for s, p in zip(size, self.patch, strict=True))
-        )
+        return x.permute(0, 1, *order).reshape(batch, -1, *(s * p for s, p in zip(size, self.patch, strict=True)))

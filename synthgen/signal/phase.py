@@ -85,7 +85,14 @@ def _peaks(m: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def griffin_lim(
-    magnitude: Tensor, phase: Tensor, *, n_fft: int, hop_length: int, length: int, iterations: int, momentum: float = 0.99
+    magnitude: Tensor,
+    phase: Tensor,
+    *,
+    n_fft: int,
+    hop_length: int,
+    length: int,
+    iterations: int,
+    momentum: float = 0.99,
 ) -> Tensor:
     """A waveform whose magnitudes approach `magnitude`, starting from `phase`.
 

@@ -22,10 +22,9 @@ def stft(x: Tensor, *, n_fft: int, hop_length: int | None = None) -> Tensor:
     """
     window = torch.hann_window(n_fft, device=x.device, dtype=x.dtype)
     flat = x.reshape(-1, x.shape[-1])
-    z = torch.stft(
-        flat, n_fft, hop_length or n_fft // 4, window=window * (2 / window.sum()), return_complex=True, pad_mode="constant"
-    )
-    return z.unflatten(0, x.shape[:-1])
+    scaled = window * (2 / window.sum())
+    z = torch.stft(flat, n_fft, hop_length or n_fft // 4, window=scaled, return_complex=True, pad_mode="constant")
+    return z.reshape(*x.shape[:-1], *z.shape[-2:])
 
 
 def istft(z: Tensor, *, n_fft: int, hop_length: int | None = None, length: int) -> Tensor:
@@ -33,4 +32,4 @@ def istft(z: Tensor, *, n_fft: int, hop_length: int | None = None, length: int) 
     window = torch.hann_window(n_fft, device=z.device, dtype=z.real.dtype)
     flat = z.reshape(-1, *z.shape[-2:])
     x = torch.istft(flat * (window.sum() / 2), n_fft, hop_length or n_fft // 4, window=window, length=length)
-    return x.unflatten(0, z.shape[:-2])
+    return x.reshape(*z.shape[:-2], length)

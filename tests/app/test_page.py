@@ -90,8 +90,14 @@ def test_another_instrument_is_another_bank(page, tones, tone):
     assert {call.instrument for call in tones.calls[-35:]} == {"flute"}
     made = len(tones.calls)
     assert made < 2 * 36
-    choose(page, "first", "organ")
-    choose(page, "first", "flute")
+    page.evaluate(
+        """() => {
+            for (const name of ["organ", "flute"]) {
+                synthgen.ui.first.value = name;
+                synthgen.refresh();
+            }
+        }"""
+    )
     wait_ready(page)
     assert len(tones.calls) <= made + 1
     page.keyboard.press("a")
@@ -221,6 +227,19 @@ def test_errors_are_one_line_and_typing_a_seed_is_silent(page):
     seed.focus()
     page.keyboard.type("a1")
     assert page.evaluate("synthgen.presses.length") == 0
+
+
+def test_says_that_the_server_is_gone_and_goes_on_when_it_is_back(page, opened):
+    wait_ready(page)
+    page.route("**/component_server/", lambda route: route.abort())
+    choose(page, "seed", 9)
+    page.wait_for_function("synthgen.ui.error.textContent.includes('does not answer')")
+    page.unroute("**/component_server/")
+    page.keyboard.press("a")
+    last_press(page)
+    assert page.locator("[data-error]").is_hidden()
+    wait_ready(page)
+    opened[1].clear()
 
 
 def test_another_model_is_loaded(page, site):

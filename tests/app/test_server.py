@@ -10,6 +10,7 @@ import pytest
 
 from synthgen.app.server import MAX_BODY, check_address, make_service
 from synthgen.checks import UserError
+from synthgen.rendering import library
 
 ROOT = Path(__file__).parents[2]
 ASKED = {"model": "tones", "instrument": {"organ": 1}, "pitch": 60, "velocity": 100}
@@ -23,11 +24,11 @@ def post(site):
         config = json.load(answer)
     component = next(c["id"] for c in config["components"] if c["type"] == "html")
 
-    def post(function, data, body=None):
+    def post(function, data):
         content = {"data": data, "component_id": component, "fn_name": function, "session_hash": "test"}
         request = urllib.request.Request(
             f"{address}gradio_api/component_server/",
-            data=body or json.dumps(content).encode(),
+            data=json.dumps(content).encode(),
             headers={"Content-Type": "application/json"},
         )
         with urllib.request.urlopen(request) as answer:
@@ -48,12 +49,28 @@ def test_bad_requests_over_http_are_answered(post, data):
     assert list(post("make_note", data)) == ["error"]
 
 
-def test_refuses_large_bodies_and_other_functions(post):
-    for function, body in (("make_note", b"x" * (MAX_BODY + 1)), ("get_config", None)):
-        with pytest.raises(urllib.error.HTTPError) as error:
-            post(function, ASKED, body)
-        assert error.value.code == (413 if body else 404)
-        error.value.close()
+@pytest.mark.parametrize(
+    ("path", "body", "status"),
+    [
+        ("component_server/", b"x" * (MAX_BODY + 1), 413),
+        ("component_server/", b"{", 400),
+        ("upload", b"x", 404),
+        ("queue/join", b"{}", 404),
+    ],
+)
+def test_refuses_what_the_page_does_not_need(site, path, body, status):
+    request = urllib.request.Request(f"{site[0]}gradio_api/{path}", data=body)
+    with pytest.raises(urllib.error.HTTPError) as error:
+        urllib.request.urlopen(request)
+    assert error.value.code == status
+    error.value.close()
+
+
+def test_refuses_functions_of_the_component_that_are_not_the_page_s(post):
+    with pytest.raises(urllib.error.HTTPError) as error:
+        post("get_config", ASKED)
+    assert error.value.code == 404
+    error.value.close()
 
 
 def test_a_port_in_use_is_named_with_the_way_out():
@@ -101,3 +118,14 @@ def test_the_command_ends_with_one_line(options):
     assert run.returncode == 1
     assert run.stderr.startswith("error: ")
     assert run.stderr.count("\n") == 1
+
+
+def test_only_models_of_notes_are_offered(tiny_checkpoint, monkeypatch, tmp_path):
+    monkeypatch.setattr(library, "PRETRAINED", tmp_path)
+    (tmp_path / "notes.safetensors").write_bytes(tiny_checkpoint.read_bytes())
+    (tmp_path / "chairs.safetensors").write_bytes(b"not a model of notes")
+    service, name = make_service("notes")
+    assert (list(service.models), name) == (["notes"], "notes")
+    service, name = make_service(str(tmp_path / "notes.safetensors"))
+    assert list(service.models) == [name, "notes"]
+    assert "pcm" in service.note({"model": name, "instrument": {"flute": 1}, "pitch": 60, "velocity": 100})

@@ -53,8 +53,9 @@ def test_forgets_the_notes_used_longest_ago(make_service):
     [
         ({"model": "tone"}, "model='tone' is not known; did you mean 'tones'?"),
         ({"model": "../tones.safetensors"}, "model='../tones.safetensors' is not known"),
+        ({"model": "x" * 10**5}, "model='xxx"),
         ({"instrument": {"flut": 1}}, "instrument='flut' is not known; did you mean 'flute'?"),
-        ({"instrument": {"x" * 10**5: 1}}, "length of an instrument's name=100000 must be between 1 and 100"),
+        ({"instrument": {"x" * 10**5: 1}}, "length of an instrument's name=100000 must be between 1 and 200"),
         ({"instrument": {}}, "instruments in a blend=0 must be between 1 and 8"),
         ({"instrument": {"organ": 0.5, "flute": 0.2}}, "sum up to 0.7"),
         ({"instrument": {"organ": float("nan")}}, "must be a number"),

@@ -186,7 +186,7 @@ def test_a_bad_note_stops_or_is_skipped_and_counted(own_folder, caches, capsys, 
     assert len(cache.entries) == 3
     assert len(cache.skipped) == 1
     assert message in cache.skipped[0]
-    assert "skipped 1 bad notes" in capsys.readouterr().err
+    assert "bad notes left out: 1, first" in capsys.readouterr().err
     with pytest.raises(UserError, match=f"{message}.*--data.skip-bad"):
         open_one(FolderSource(own_folder), caches)
 

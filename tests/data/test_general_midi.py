@@ -16,7 +16,14 @@ def test_every_program_has_a_name_a_family_and_a_source():
 
 @pytest.mark.parametrize(
     ("name", "number"),
-    [("acoustic grand piano", 0), ("church organ", 19), ("violin", 40), ("trumpet", 56), ("flute", 73), ("gunshot", 127)],
+    [
+        ("acoustic grand piano", 0),
+        ("church organ", 19),
+        ("violin", 40),
+        ("trumpet", 56),
+        ("flute", 73),
+        ("gunshot", 127),
+    ],
 )
 def test_numbers_are_those_of_general_midi_counted_from_zero(name, number):
     assert BY_NAME[name].number == number
@@ -37,7 +44,12 @@ def test_programs_are_numbers_ranges_and_names(text, expected):
 
 @pytest.mark.parametrize(
     ("text", "message"),
-    [("fluet", "did you mean 'flute'"), ("128", "programs=128 must"), ("", "at least one"), ("9-3", "from low to high")],
+    [
+        ("fluet", "did you mean 'flute'"),
+        ("128", "programs=128 must"),
+        ("", "at least one"),
+        ("9-3", "from low to high"),
+    ],
 )
 def test_bad_programs_are_named(text, message):
     with pytest.raises(UserError, match=message):
@@ -51,5 +63,5 @@ def test_number_lists():
 
 @pytest.mark.parametrize("text", ["0", "999", "a", "60:", "1:9:0", "60.5", "-1", ",", "9" * 30])
 def test_bad_number_lists_name_the_option(text):
-    with pytest.raises(UserError, match="^velocities="):
+    with pytest.raises(UserError, match=r"^velocities="):
         parse_numbers("velocities", text, 1, 127)

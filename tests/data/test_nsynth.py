@@ -123,7 +123,7 @@ def test_bad_notes_of_all_parts_are_counted(load, official, capsys):
     assert len(dataset.train) == 15
     assert len(dataset.skipped) == 1
     assert dataset.train.provenance()["skipped"] == 1
-    assert "skipped 1" in capsys.readouterr().err
+    assert "bad notes left out: 1, first" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

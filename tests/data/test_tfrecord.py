@@ -81,6 +81,11 @@ def test_a_file_cut_anywhere_is_refused(tmp_path, cut):
         decode_all(path)
 
 
+def test_what_cannot_be_read_is_named(tmp_path):
+    with pytest.raises(UserError, match=r"cannot read \(Is a directory\)"):
+        list(RecordSource(tmp_path).items(sample_rate=RATE, samples=SAMPLES))
+
+
 def test_a_damaged_note_is_named(tmp_path):
     path = write_records(tmp_path / "a.tfrecord", ENTRIES[:2])
     content = bytearray(path.read_bytes())

@@ -12,7 +12,12 @@ def test_levels_are_in_decibels_and_end_at_a_floor():
 
 @pytest.mark.parametrize(
     ("levels", "expected"),
-    [((-40, -30, -29.9, -5, 0), 1), ((0, -1, -2, -3, -4), -1), ((-9, -9, -9, -9, -9), 0), ((-40, -20, -30, -10, 0), 0.9)],
+    [
+        ((-40, -30, -29.9, -5, 0), 1),
+        ((0, -1, -2, -3, -4), -1),
+        ((-9, -9, -9, -9, -9), 0),
+        ((-40, -20, -30, -10, 0), 0.9),
+    ],
 )
 def test_only_the_order_counts(levels, expected):
     assert rank_correlation((25, 50, 75, 100, 127), levels) == pytest.approx(expected)

@@ -99,12 +99,18 @@ def test_a_limit_keeps_pairs_whole(tones):
     assert first == choose(entries, range(len(entries)), limit=9, seed=0) != other
 
 
+@pytest.mark.parametrize(("option", "line"), [({"limit": 0}, "limit=0 must"), ({"part": "train"}, "part='train'")])
+def test_impossible_options(tones, waveform, option, line):
+    with pytest.raises(UserError, match=line):
+        evaluate(Oracle(tones.spec), waveform, tones, **option)
+
+
 def test_one_velocity_says_nothing_of_loudness(tone_folder, waveform):
     data = NSynth(NSynth.Config(root=tone_folder, velocities=(127.0,)), waveform)
     report = evaluate(Oracle(data.spec), waveform, data)
     assert report.loudness("generated") is None
     assert report.pairs() == []
-    assert "-" in report.table()
+    assert "| generated | 100.0 %" in report.table()
 
 
 def test_the_table_is_aligned_and_the_json_is_json(judged):
@@ -112,7 +118,7 @@ def test_the_table_is_aligned_and_the_json_is_json(judged):
     for block in report.table().split("\n\n"):
         rows = block.splitlines()
         assert len({len(row) for row in rows}) == 1
-        assert set(rows[1]) == {"|", "-"}
+        assert set(rows[1]) == {"|", "-", " "}
     assert f"{report.distance('nearest'):.2f}" in report.table()
     values = json.loads(json.dumps(report.to_json(), allow_nan=False))
     assert values["log_spectral_distance_db"]["nearest"]["multi"] == report.distance("nearest")

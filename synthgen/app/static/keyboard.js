@@ -2,7 +2,6 @@ const NAMES = ["C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B"];
 const TYPING = [..."awsedftgyhujkolp;"];
 const CODES = TYPING.map((letter) => (letter === ";" ? "Semicolon" : `Key${letter.toUpperCase()}`));
 const NARROWEST_KEY = 32;
-const WIDEST_KEY = 56;
 
 const isBlack = (pitch) => [1, 3, 6, 8, 10].includes(pitch % 12);
 const noteName = (pitch) => `${NAMES[pitch % 12]}${Math.floor(pitch / 12) - 1}`;
@@ -75,14 +74,12 @@ class Keyboard {
     this.element.replaceChildren();
     this.keys.clear();
     const pitches = Array.from({ length: this.last - this.first + 1 }, (_, i) => this.first + i);
-    const count = pitches.filter((p) => !isBlack(p)).length;
-    const width = Math.min(100 / count, (100 * WIDEST_KEY) / Math.max(this.element.clientWidth, 1));
-    const margin = (100 - width * count) / 2;
+    const width = 100 / pitches.filter((p) => !isBlack(p)).length;
     let white = 0;
     for (const pitch of pitches) {
       const key = this.makeKey(pitch);
       key.style.width = `${isBlack(pitch) ? 0.62 * width : width}%`;
-      key.style.left = `${margin + (isBlack(pitch) ? white - 0.31 : white) * width}%`;
+      key.style.left = `${(isBlack(pitch) ? white - 0.31 : white) * width}%`;
       if (!isBlack(pitch)) white += 1;
       this.keys.set(pitch, key);
       this.element.append(key);

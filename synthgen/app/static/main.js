@@ -173,6 +173,7 @@ class Page {
   }
 
   showNote(note, record) {
+    this.showError("");
     const samples = note.buffer.getChannelData(0);
     const rms = Math.sqrt(samples.reduce((sum, x) => sum + x * x, 0) / samples.length);
     const { length, sampleRate } = note.buffer;

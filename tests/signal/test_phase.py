@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from synthgen.signal.phase import griffin_lim, instantaneous_frequency, integrate, single_pass
+from synthgen.signal.stft import istft, stft
+
+RATE, N_FFT, HOP = 16_000, 512, 128
+SIZE = {"n_fft": N_FFT, "hop_length": HOP}
+
+
+def sine(hz: float, samples: int = RATE // 2) -> torch.Tensor:
+    return 0.5 * torch.sin(2 * math.pi * hz * torch.arange(samples) / RATE)
+
+
+def test_a_full_scale_sine_has_magnitude_one_at_its_bin():
+    z = stft(2 * sine(1000.0), **SIZE).abs()
+    assert int(z[:, 20].argmax()) == 32
+    torch.testing.assert_close(z[32, 20], torch.tensor(1.0), atol=1e-3, rtol=0)
+
+
+@pytest.mark.parametrize("length", [4000, 4001, 4127])
+def test_istft_inverts_stft(length):
+    x = torch.randn(2, length)
+    torch.testing.assert_close(istft(stft(x, **SIZE), **SIZE, length=length), x, atol=1e-5, rtol=1e-4)
+
+
+def test_instantaneous_frequency_is_the_distance_from_the_bin_centre():
+    hz = 1010.0
+    frequency = instantaneous_frequency(stft(sine(hz), **SIZE).angle(), **SIZE)
+    expected = 2 * HOP * (hz - 32 * RATE / N_FFT) / RATE
+    torch.testing.assert_close(frequency[32, 5:50], torch.full((45,), expected), atol=1e-3, rtol=0)
+
+
+def test_integration_inverts_differences():
+    z = stft(torch.randn(3, 8000), **SIZE)
+    phase = integrate(instantaneous_frequency(z.angle(), **SIZE), **SIZE)
+    torch.testing.assert_close(torch.polar(z.abs(), phase), z, atol=1e-3, rtol=1e-3)
+
+
+def test_phases_of_a_sine_are_found_from_its_magnitudes():
+    x = sine(443.0)
+    magnitude = stft(x, **SIZE).abs()
+    y = griffin_lim(magnitude, single_pass(magnitude, **SIZE), **SIZE, length=len(x), iterations=0)
+    inner = slice(N_FFT, -N_FFT)
+    torch.testing.assert_close(stft(y, **SIZE).abs()[:, 8:-8], magnitude[:, 8:-8], atol=0.01, rtol=0)
+    peak = torch.fft.rfft(y[inner] * torch.hann_window(len(y[inner])), n=16 * RATE).abs().argmax() / 16
+    assert abs(float(peak) - 443.0) < 0.3
+
+
+def test_found_phases_start_better_than_random_ones():
+    t = torch.arange(RATE // 2) / RATE
+    x = sum(torch.sin(2 * math.pi * 220 * k * t) / k for k in range(1, 12)) * torch.exp(-4 * t) * 0.2
+    magnitude = stft(x, **SIZE).abs()
+
+    def error(phase: torch.Tensor, iterations: int) -> float:
+        y = griffin_lim(magnitude, phase, **SIZE, length=len(x), iterations=iterations)
+        return float((stft(y, **SIZE).abs() - magnitude).norm() / magnitude.norm())
+
+    found, random = single_pass(magnitude, **SIZE), 2 * math.pi * torch.rand(magnitude.shape)
+    assert error(found, 0) < 0.5 * error(random, 0)
+    assert error(found, 8) < error(found, 0)
+    assert error(found, 8) < error(random, 8)
+
+
+def test_silence_stays_silent():
+    magnitude = torch.zeros(1, N_FFT // 2 + 1, 10)
+    phase = single_pass(magnitude, **SIZE)
+    assert phase.isfinite().all()
+    assert not griffin_lim(magnitude, phase, **SIZE, length=9 * HOP, iterations=3).any()
