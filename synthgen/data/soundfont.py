@@ -11,6 +11,7 @@ import json
 import multiprocessing
 import os
 import signal
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -145,7 +146,7 @@ def _work(job: _Job, units: list[_Unit], workers: int) -> Iterator[_Unit]:
         for unit in units:
             yield _render(job, unit)
         return
-    pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _leave_interrupts_to_the_parent)
+    pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _follow_the_parent)
     try:
         for future in as_completed([pool.submit(_render, job, unit) for unit in units]):
             yield future.result()
@@ -156,8 +157,16 @@ def _work(job: _Job, units: list[_Unit], workers: int) -> Iterator[_Unit]:
         pool.shutdown(cancel_futures=True)
 
 
-def _leave_interrupts_to_the_parent() -> None:
+def _follow_the_parent() -> None:
+    """In a worker: leave Ctrl-C to the parent, but end with it, even if it is killed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+
+    def end() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=end, daemon=True).start()
 
 
 @lru_cache(maxsize=1)

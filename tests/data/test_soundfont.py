@@ -2,7 +2,11 @@ from __future__ import annotations
 
 import json
 import os
+import signal
+import subprocess
 import sys
+import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +15,7 @@ from synthgen.checks import UserError
 from synthgen.data import fluid, soundfont
 from synthgen.data.layout import FAMILIES, SOURCES, read_audio, read_examples
 
+ROOT = Path(__file__).parents[2]
 CHURCH_ORGAN, GUITAR, VIOLIN = 19, 24, 40
 
 
@@ -149,6 +154,24 @@ def test_a_killed_build_goes_on_where_it_was(font, tmp_path, monkeypatch):
     build(font, out)
     assert len(rendered) == len(again) == 1
     assert contents(out) == contents(tmp_path / "whole")
+
+
+@pytest.mark.slow
+def test_a_build_killed_with_its_workers_at_work_goes_on(font, tmp_path):
+    options = {"programs": "all", "pitches": "24:96:8", "velocities": "127", "workers": 2}
+    call = f"import pathlib, sys; sys.path.insert(0, {str(ROOT)!r}); from synthgen.data import soundfont as s; s.build("
+    call += (
+        f"s.Config(soundfont=pathlib.Path({str(font)!r}), out=pathlib.Path({str(tmp_path / 'out')!r}), **{options}))"
+    )
+    with subprocess.Popen([sys.executable, "-c", call]) as process:
+        while process.poll() is None and len(list((tmp_path / "out" / ".building").glob("[0-9]*.json"))) < 3:
+            time.sleep(0.01)
+        process.kill()
+    assert process.returncode == -signal.SIGKILL
+    assert not (tmp_path / "out" / "examples.json").exists()
+    build(font, tmp_path / "out", **options)
+    build(font, tmp_path / "whole", **options)
+    assert contents(tmp_path / "out") == contents(tmp_path / "whole")
 
 
 def test_what_is_dropped_is_counted(font, tmp_path, monkeypatch):

@@ -18,12 +18,15 @@ def harmonic(midi, amplitudes, seconds=2.0):
 SAW = [1 / k for k in range(1, 200)]
 
 
-@pytest.mark.parametrize("amplitudes", [[1.0], [1.0, 1.0], SAW, [0.0, 1.0, 1.0, 1.0]])
+@pytest.mark.parametrize("amplitudes", [[1.0], [1.0, 1.0], SAW])
 @pytest.mark.parametrize("midi", [36, 57.3, 69, 84, 96])
 def test_tones_are_heard_at_their_pitch(midi, amplitudes):
-    if amplitudes[0] == 0 and midi > 90:
-        pytest.skip("the fourth partial lies above half the sample rate")
     assert abs(deviation(harmonic(midi, amplitudes), sample_rate=RATE, midi=midi)) < 10
+
+
+@pytest.mark.parametrize("midi", [36, 57.3, 69, 84])
+def test_a_missing_fundamental_is_heard(midi):
+    assert abs(deviation(harmonic(midi, [0.0, 1.0, 1.0, 1.0]), sample_rate=RATE, midi=midi)) < 10
 
 
 @pytest.mark.parametrize("midi", [24, 102, 106.2, 108])
