@@ -1,7 +1,7 @@
 """Spectrogram CNN: instrument, pitch and velocity in, log magnitudes out, phases found for them.
 
 python recipes/notes_spectrogram.py --train.minutes 4
-python recipes/notes_spectrogram.py --data.root ~/notes --train.minutes 75 --folder runs/notes
+python recipes/notes_spectrogram.py --data.root ~/notes --train.minutes 60 --folder runs/notes
 """
 
 from __future__ import annotations
@@ -9,16 +9,18 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import tyro
-
 from synthgen.data.nsynth import NSynth
+from synthgen.evaluation.report import evaluate
+from synthgen.evaluation.samples import write_samples
 from synthgen.losses.spectral import SpectrogramError
 from synthgen.models import Decoder
 from synthgen.representations import Spectrogram
+from synthgen.script import run
 from synthgen.training import Trainer
 from synthgen.training.seeding import seed_everything
 
 MODEL = Decoder.Config(
+    dim=384,
     channels=(384, 256, 160, 96, 64),
     strides=((2, 2), (2, 2), (2, 2), (4, 1)),
     patch=(1, 8),
@@ -33,23 +35,42 @@ class Recipe:
     data: NSynth.Config = field(default_factory=NSynth.Config)
     representation: Spectrogram = field(default_factory=lambda: Spectrogram(phase="griffin_lim", iterations=16))
     loss: SpectrogramError = field(default_factory=SpectrogramError)
-    model: Decoder.Config = field(default_factory=lambda: MODEL)
+    model: Decoder.Config = MODEL
     train: Trainer.Config = field(
-        default_factory=lambda: Trainer.Config(minutes=75, batch_size=16, lr=3e-3, precision="bfloat16")
+        default_factory=lambda: Trainer.Config(minutes=60, batch_size=16, lr=3e-3, precision="bfloat16")
     )
     folder: Path = Path("runs/notes_spectrogram")
     """Where the checkpoint, the log and the notes go."""
+    limit: int | None = 200
+    """Judge about so many held-out notes at the end; None judges all."""
     seed: int = 0
     """Seed of the first weights."""
 
 
+TINY = Recipe(
+    model=Decoder.Config(dim=16, channels=(16, 8), strides=((8, 8),), patch=(1, 8), seed_channels=4, periodic="pitch"),
+    representation=Spectrogram(phase="griffin_lim", iterations=1),
+    train=Trainer.Config(steps=2, batch_size=2, validation_examples=2, device="cpu"),
+    limit=3,
+)
+
+
 def main(recipe: Recipe) -> None:
-    """Train, and evaluate on held-out notes."""
+    """Train, and judge the held-out notes."""
     seed_everything(recipe.seed)
-    dataset = NSynth(recipe.data, recipe.representation)
-    model = Decoder(dataset.spec, recipe.model, recipe.loss)
-    Trainer(model, recipe.representation, recipe.train, recipe.folder).fit(dataset.train, dataset.valid)
+    data = NSynth(recipe.data, recipe.representation)
+    trainer = Trainer(Decoder(data.spec, recipe.model, recipe.loss), recipe.representation, recipe.train, recipe.folder)
+    trainer.fit(
+        data.train,
+        data.valid,
+        on_sample=lambda t: write_samples(
+            t.average.model, recipe.representation, data.valid, recipe.folder, step=t.step
+        ),
+    )
+    if trainer.group.rank == 0:
+        report = evaluate(trainer.average.model, recipe.representation, data, limit=recipe.limit, seed=recipe.seed)
+        print(f"{report.table()}\n\nnotes and pictures: {recipe.folder / 'samples'}")
 
 
 if __name__ == "__main__":
-    main(tyro.cli(Recipe))
+    run(main, Recipe(), description=__doc__)

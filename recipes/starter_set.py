@@ -13,6 +13,7 @@ from pathlib import Path
 import tyro
 
 from synthgen.data import soundfont
+from synthgen.script import run
 
 STARTER = soundfont.Config(
     soundfont=tyro.MISSING,
@@ -32,4 +33,4 @@ def main(config: soundfont.Config) -> None:
 
 
 if __name__ == "__main__":
-    main(tyro.cli(soundfont.Config, default=STARTER, description=__doc__))
+    run(main, STARTER, description=__doc__)

@@ -54,7 +54,7 @@ def save(
         provenance: Goes into the file's JSON.
         dtype: Store floating-point weights so, e.g. ``torch.float16`` for half the size; None keeps theirs.
     """
-    from safetensors.torch import save_file
+    from safetensors.torch import save as to_bytes
 
     from synthgen.models import MODELS
 
@@ -68,8 +68,8 @@ def save(
         k: v.detach().to(dtype if dtype and v.is_floating_point() else v.dtype).cpu().contiguous()
         for k, v in model.state_dict().items()
     }
-    with files.atomic(path) as partial:
-        save_file(weights, partial, metadata={"format": FORMAT, "synthgen": json.dumps(described)})
+    content = to_bytes(weights, metadata={"format": FORMAT, "synthgen": json.dumps(described)})
+    files.write_bytes(path, content)
 
 
 def load(path: Path, *, device: str = "cpu") -> Checkpoint:

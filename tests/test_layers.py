@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 ROWS = [
-    {"records", "checks", "config", "files"},
+    {"records", "checks", "config", "files", "script"},
     {"signal", "nn", "kernels"},
     {"losses", "heads", "representations"},
     {"data", "models"},

@@ -8,10 +8,9 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-import tyro
-
 from synthgen.data import soundfont
 from synthgen.evaluation.machine import machine
+from synthgen.script import run
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,4 +49,4 @@ def main(options: Benchmark) -> None:
 
 
 if __name__ == "__main__":
-    main(tyro.cli(Benchmark, description=__doc__))
+    run(main, Benchmark, description=__doc__)

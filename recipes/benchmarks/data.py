@@ -12,12 +12,12 @@ from resource import RUSAGE_SELF, getrusage
 
 import numpy as np
 import torch
-import tyro
 
 from synthgen.data.layout import Entry, write_audio, write_examples
 from synthgen.data.loading import batches
 from synthgen.data.nsynth import NSynth
 from synthgen.representations import Waveform
+from synthgen.script import run
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,4 +77,4 @@ def main(options: Benchmark) -> None:
 
 
 if __name__ == "__main__":
-    main(tyro.cli(Benchmark))
+    run(main, Benchmark, description=__doc__)

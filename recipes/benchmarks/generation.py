@@ -16,9 +16,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-import tyro
-
 from synthgen import Synthesizer
+from synthgen.script import run
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,4 +69,4 @@ def _machine() -> str:
 
 
 if __name__ == "__main__":
-    main(tyro.cli(Benchmark))
+    run(main, Benchmark, description=__doc__)

@@ -6,16 +6,12 @@ python recipes/benchmarks/notes.py --checkpoint spectrogram --data.root ~/nsynth
 from __future__ import annotations
 
 import json
-import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-import tyro
-
 from synthgen import checkpoint, files
-from synthgen.checks import UserError
 from synthgen.data.nsynth import NSynth
 from synthgen.evaluation.machine import machine
 from synthgen.evaluation.pictures import spectrogram_pairs
@@ -23,6 +19,7 @@ from synthgen.evaluation.player import Player
 from synthgen.evaluation.report import evaluate
 from synthgen.evaluation.samples import held_out_pairs
 from synthgen.rendering.library import find
+from synthgen.script import run
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +68,4 @@ def main(benchmark: Benchmark) -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main(tyro.cli(Benchmark))
-    except UserError as error:
-        sys.exit(f"notes: {error}")
+    run(main, Benchmark, description=__doc__)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import struct
 from pathlib import Path
 from typing import BinaryIO
@@ -71,8 +72,9 @@ def write_audio(path: Path, audio: np.ndarray, *, sample_rate: int) -> None:
         raise UserError(f"{path}: suffix={path.suffix!r} must be .wav or .flac")
     if audio.ndim != 1 or not np.isfinite(audio).all():
         raise UserError(f"{path}: audio of shape {audio.shape} must be (samples,) finite numbers in [-1, 1]")
-    with files.atomic(path) as partial:
-        soundfile.write(partial, to_int16(audio), sample_rate, subtype="PCM_16", format=kind[1:].upper())
+    content = io.BytesIO()  # libsndfile does not say why a write to disk failed
+    soundfile.write(content, to_int16(audio), sample_rate, subtype="PCM_16", format=kind[1:].upper())
+    files.write_bytes(path, content.getvalue())
 
 
 def to_int16(audio: np.ndarray) -> np.ndarray:

@@ -77,8 +77,9 @@ def fetch(url: str, partial: Path, *, retries: int, pause: float) -> Remote:
             failures = 0 if size(partial) > furthest else failures + 1
             furthest = max(furthest, size(partial))
             if failures > retries:
+                what = f"download interrupted at byte {size(partial)}" if size(partial) else "cannot be reached"
                 hint = "check the connection and start again, it goes on where it was"
-                raise UserError(f"{url}: download interrupted at byte {size(partial)} ({reason}); {hint}")
+                raise UserError(f"{url}: {what} ({reason}); {hint}")
             time.sleep(min(pause * 2 ** max(0, failures - 1), LONGEST_PAUSE_SECONDS))
 
 

@@ -18,6 +18,7 @@ from synthgen.records import Batch
 from synthgen.representations.base import Representation
 
 from . import identity, parallel, state
+from .allocation import keep_freed_memory
 from .ema import EMA
 from .encoding import encoded
 from .log import Log, Meter
@@ -113,6 +114,8 @@ class Trainer:
             "batch_size", config.batch_size, "processes * accumulate", self.group.world * config.accumulate
         )
         self.model = model.to(self.group.device)
+        if self.group.device.type == "cpu":
+            keep_freed_memory()
         self.average = EMA(self.model, config.ema)
         self.step, self.seconds, self.metrics = 0, 0.0, {}
         self._best = math.inf

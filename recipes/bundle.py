@@ -1,0 +1,43 @@
+"""Put a trained model among those that come with the package, in half precision.
+
+python recipes/bundle.py --checkpoint runs/notes/best.safetensors --name spectrogram
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from synthgen import checkpoint, pretrained
+from synthgen.checks import UserError
+from synthgen.script import run
+
+MAX_BYTES = 20_000_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bundle:
+    """What goes where."""
+
+    checkpoint: Path = Path("runs/notes_spectrogram/best.safetensors")
+    """Trained model."""
+    name: str = "spectrogram"
+    """Name to load it by."""
+
+
+def main(bundle: Bundle) -> None:
+    """Write the model and print its size; its model card is written by hand."""
+    loaded = checkpoint.load(bundle.checkpoint)
+    target = Path(pretrained.__file__).with_name(f"{bundle.name}.safetensors")
+    checkpoint.save(target, loaded.model, loaded.representation, loaded.provenance, dtype=torch.float16)
+    size = target.stat().st_size
+    if size > MAX_BYTES:
+        target.unlink()
+        raise UserError(f"{bundle.checkpoint}: {size / 1e6:.1f} MB must be at most {MAX_BYTES / 1e6:.0f} MB")
+    print(f"{target}: {size / 1e6:.1f} MB")
+
+
+if __name__ == "__main__":
+    run(main, Bundle(), description=__doc__)

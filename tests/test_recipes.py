@@ -1,0 +1,46 @@
+"""Every recipe has a TINY variant that runs end to end."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from synthgen.rendering.synthesizer import Synthesizer
+
+ROOT = Path(__file__).parent.parent
+RECIPES = sorted((ROOT / "recipes").glob("notes_*.py"))
+
+
+def load(path: Path):
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[path.stem] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", RECIPES, ids=lambda p: p.stem)
+def test_a_recipe_trains_judges_and_plays(path, tmp_path, capsys, monkeypatch):
+    recipe = load(path)
+    tiny = replace(recipe.TINY, folder=tmp_path / "run", data=replace(recipe.TINY.data, cache=tmp_path / "cache"))
+    recipe.main(tiny)
+    assert "log-spectral distance" in capsys.readouterr().out
+    lines = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
+    assert max(line["step"] for line in lines) == tiny.train.steps
+    assert list((tmp_path / "run" / "samples").rglob("*.png"))
+    synthesizer = Synthesizer.load(tmp_path / "run")
+    note = synthesizer.note("flute", pitch="A3", velocity=100)
+    assert note.audio.shape == (64_000,)
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "recipes").rglob("*.py")), ids=lambda p: p.stem)
+def test_bad_options_are_one_line(path, capsys, monkeypatch):
+    source = path.read_text()
+    assert '__name__ == "__main__"' in source
+    assert "run(main, " in source, "scripts end in synthgen.script.run, which prints bad input as one line"
