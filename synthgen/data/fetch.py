@@ -8,6 +8,7 @@ download begins anew, so that two versions are never spliced.
 from __future__ import annotations
 
 import base64
+import binascii
 import http.client
 import json
 import os
@@ -16,6 +17,7 @@ import time
 import urllib.error
 import urllib.request
 from dataclasses import asdict, dataclass, fields
+from io import FileIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -145,15 +147,24 @@ def _remote(url: str, response: http.client.HTTPResponse) -> Remote:
     """What the server says of the whole file."""
     headers = response.headers
     total = headers["Content-Range"].rpartition("/")[2] if headers["Content-Range"] else headers["Content-Length"]
-    hashes = [h.strip() for line in headers.get_all("x-goog-hash", []) for h in line.split(",")]
-    md5 = next((h.removeprefix("md5=") for h in hashes if h.startswith("md5=")), headers["Content-MD5"])
     return Remote(
         url=url,
         size=int(total) if total and total.isdecimal() else None,
         etag=headers["ETag"],
         modified=headers["Last-Modified"],
-        md5=base64.b64decode(md5).hex() if md5 else None,
+        md5=_google_md5(headers.get_all("x-goog-hash", [])),
     )
+
+
+def _google_md5(lines: list[str]) -> str | None:
+    """The MD5, in hexadecimal, among the hashes that Google announces, such as `crc32c=n03x6A==, md5=Ojk9...`."""
+    for name, _, value in (item.strip().partition("=") for line in lines for item in line.split(",")):
+        if name == "md5":
+            try:
+                return base64.b64decode(value, validate=True).hex()
+            except binascii.Error:
+                return None
+    return None
 
 
 def _is_same(known: Remote, remote: Remote) -> bool:
@@ -175,11 +186,18 @@ def _append(partial: Path, response: http.client.HTTPResponse, bar: tqdm) -> Non
     with stream:
         while chunk := response.read(CHUNK_BYTES):
             try:
-                stream.write(chunk)
+                _write_all(stream, chunk)
             except OSError as error:
                 raise UserError(files.describe(partial, error)) from error
             bar.update(len(chunk))
         os.fsync(stream.fileno())
+
+
+def _write_all(stream: FileIO, chunk: bytes) -> None:
+    """Write a chunk without a buffer that might be lost; a disk that is almost full takes only a part at a time."""
+    left = memoryview(chunk)
+    while left:
+        left = left[stream.write(left) :]
 
 
 def _check_space(partial: Path, remote: Remote, done: int) -> None:

@@ -34,7 +34,7 @@ class Fluid:
 
     Args:
         soundfont: SF2 or SF3 file.
-        gain: Factor on the output; at 1.2 the loudest notes of MuseScore General peak at 0.9.
+        gain: Factor on the mean of left and right; at 1.2 the loudest notes of MuseScore General peak at 0.9.
 
     Raises:
         UserError: FluidSynth is not installed, or the file is missing or no SoundFont.
@@ -46,7 +46,7 @@ class Fluid:
         # A program's samples are loaded when a channel selects it and kept while it does: each has its own channel.
         settings = {"synth.reverb.active": 0, "synth.chorus.active": 0, "synth.dynamic-sample-loading": 1}
         rate = float(SAMPLE_RATE * OVERSAMPLING)
-        self._synth = module.Synth(gain=float(gain), samplerate=rate, channels=CHANNELS, **settings)
+        self._synth = module.Synth(gain=gain / 2, samplerate=rate, channels=CHANNELS, **settings)
         weakref.finalize(self, self._synth.delete)
         self._font = self._synth.sfload(str(soundfont))
         if self._font < 0:
@@ -74,7 +74,7 @@ class Fluid:
         self._write(0, released)
         self._synth.noteoff(program, pitch)
         self._write(released, len(self._left) - released)
-        return soxr.resample(0.5 * (self._left + self._right), OVERSAMPLING, 1)
+        return soxr.resample(np.add(self._left, self._right, out=self._left), OVERSAMPLING, 1)
 
     def _silence(self) -> None:
         self._library.fluid_synth_all_sounds_off(self._synth.synth, -1)

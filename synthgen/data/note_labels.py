@@ -26,16 +26,16 @@ _HZ = re.compile(rf"{_START}(?:(\d{{1,5}}(?:\.\d+)?)\s?hz|(\d{{1,5}}\.\d+)){_END
 _SEMITONES = {"c": 0, "d": 2, "e": 4, "f": 5, "g": 7, "a": 9, "b": 11}
 _ACCIDENTALS = {"": 0, "#": 1, "♯": 1, "s": 1, "b": -1, "♭": -1}
 
-_FAMILY_WORDS = {
-    "guitar": "guitar guitars nylon banjo ukulele mandolin lute sitar shamisen",
-    "bass": "bass",
+_FAMILY_WORDS = {  # the first that fits: a bass clarinet is a reed, a bass guitar a bass
     "reed": "bassoon clarinet oboe sax saxophone harmonica bagpipe",
     "flute": "flute piccolo recorder whistle ocarina panflute shakuhachi",
     "brass": "trumpet trombone tuba horn cornet brass",
+    "mallet": "marimba vibraphone xylophone glockenspiel celesta bell bells kalimba timpani drum gong",
+    "bass": "bass",
+    "guitar": "guitar guitars nylon banjo ukulele mandolin lute sitar shamisen",
     "string": "violin viola cello contrabass fiddle harp koto dulcimer string strings",
     "keyboard": "piano keyboard harpsichord clavinet clavichord rhodes wurlitzer keys",
     "organ": "organ accordion harmonium",
-    "mallet": "marimba vibraphone xylophone glockenspiel celesta bell bells kalimba timpani drum gong",
     "vocal": "voice vocal vocals choir soprano alto tenor baritone",
     "synth_lead": "synth synthesizer lead pad",
 }

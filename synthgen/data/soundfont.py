@@ -30,6 +30,7 @@ from synthgen.data.building import Report, Row
 from synthgen.data.fluid import SAMPLE_RATE, Fluid
 from synthgen.data.general_midi import PROGRAMS, parse_numbers, parse_programs
 from synthgen.data.layout import FAMILIES, SOURCES, Entry, safe_name
+from synthgen.data.tuning import measure
 
 SILENT_PEAK = 1e-4
 PITCHES_A_UNIT = 22
@@ -220,10 +221,8 @@ def _flaw(audio: np.ndarray) -> str | None:
 
 def _verdict(audio: np.ndarray, pitch: int) -> tuple[str, int | None]:
     """How well the loudest note of a pitch is in tune; the softer ones are the same samples, filtered."""
-    from synthgen.data.tuning import measure
-    from synthgen.signal.pitch import midi_to_hz
-
-    tuning = measure(audio, sample_rate=SAMPLE_RATE, hz=midi_to_hz(float(pitch)))
+    hz = 440 * 2 ** ((pitch - 69) / 12)  # signal.pitch would bring torch into every worker
+    tuning = measure(audio, sample_rate=SAMPLE_RATE, hz=hz)
     return tuning.verdict, None if tuning.verdict == "unpitched" else round(tuning.cents)
 
 

@@ -191,6 +191,11 @@ def test_the_md5_that_google_announces_is_compared(server, tmp_path):
         download.build(config(server, tmp_path / "other"))
 
 
+def test_a_malformed_md5_is_ignored(server, tmp_path):
+    server.headers = {"x-goog-hash": "md5=*"}
+    assert "CRC-32" in download.build(config(server, tmp_path)).verified
+
+
 def test_a_damaged_archive_is_found_out_without_a_checksum(server, tmp_path):
     server.content = CONTENT[:1000] + b"\xff" * 10 + CONTENT[1010:]
     with pytest.raises(UserError, match="damaged and was removed"):

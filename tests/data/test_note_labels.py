@@ -56,6 +56,8 @@ def test_middle_c_may_be_called_c3():
         ("nylon strings", "guitar", None),
         ("my old synth lead", "synth_lead", "synthetic"),
         ("bassoon", "reed", "acoustic"),
+        ("bass clarinet", "reed", None),
+        ("electric bass guitar", "bass", "electronic"),
         ("zither", None, None),
     ],
 )
