@@ -20,7 +20,6 @@ from synthgen.training import Trainer
 from synthgen.training.seeding import seed_everything
 
 MODEL = Decoder.Config(
-    dim=384,
     channels=(384, 256, 160, 96, 64),
     strides=((2, 2), (2, 2), (2, 2), (4, 1)),
     patch=(1, 8),
@@ -37,7 +36,7 @@ class Recipe:
     loss: SpectrogramError = field(default_factory=SpectrogramError)
     model: Decoder.Config = MODEL
     train: Trainer.Config = field(
-        default_factory=lambda: Trainer.Config(minutes=60, batch_size=8, lr=3e-3, precision="bfloat16")
+        default_factory=lambda: Trainer.Config(minutes=60, batch_size=16, lr=3e-3, precision="bfloat16")
     )
     folder: Path = Path("runs/notes_spectrogram")
     """Where the checkpoint, the log and the notes go."""

@@ -73,7 +73,7 @@ def spectrogram_pairs(path: Path, pairs: Sequence[Pair], *, sample_rate: int, he
         axis.set_visible(False)
     figure.supxlabel("seconds", **FONT)
     bar = figure.colorbar(image, ax=axes, shrink=0.5, aspect=30, pad=0.01)
-    bar.set_label("dB below the real note's peak", **FONT)
+    bar.set_label("dB re the real note's peak", **FONT)
     bar.ax.tick_params(labelsize=6)
     files.write_bytes(path, _png(figure))
 

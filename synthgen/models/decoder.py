@@ -19,7 +19,7 @@ from torch.nn import functional as F
 from synthgen import checks
 from synthgen.nn.condition import LabelEncoder
 from synthgen.nn.conv import Patches, ResidualBlock, Upsample, conv
-from synthgen.nn.periodic import PeriodicFeatures, Profile
+from synthgen.nn.periodic import PeriodicFeatures
 from synthgen.records import Batch, DataSpec, Labels, Loss
 from synthgen.signal.pitch import midi_to_hz
 
@@ -109,13 +109,7 @@ class Upsampler(nn.Module):
         if config.periodic:
             size = self.grid[0] * math.prod(s[0] for s in config.strides)
             self.features = PeriodicFeatures(spec.axes[0], size)
-            self.profile = Profile(spec.axes[0], size, dim=config.dim)
-            hidden = 2 * widths[-1]
-            self.shape_by_pitch = nn.Sequential(
-                conv(1, self.features.channels + self.profile.channels, hidden, kernel=1),
-                nn.SiLU(),
-                conv(1, hidden, 2 * hidden, kernel=1),
-            )
+            self.shape_by_pitch = conv(1, PeriodicFeatures.channels, 2 * widths[-1], kernel=1)
         self.head = nn.Sequential(
             nn.SiLU(), conv(ndim, widths[-1], spec.shape[0] * math.prod(config.patch)), Patches(config.patch)
         )
@@ -126,25 +120,16 @@ class Upsampler(nn.Module):
         for block, up in zip(self.blocks, self.upsample, strict=False):
             x = up(block(x, vector))
         if self.periodic:
-            before, after = self._periodic_modulation(vector, labels.get(self.periodic)).chunk(2, dim=1)
-            x = self.blocks[-1](_modulated(x, before), vector)
-            x = self.head(_modulated(x, after))
-        else:
-            x = self.head(self.blocks[-1](x, vector))
+            x = self._shape_by_pitch(x, labels.get(self.periodic))
+        x = self.head(self.blocks[-1](x, vector))
         return x[(..., *(slice(size) for size in self.shape[1:]))]
 
-    def _periodic_modulation(self, vector: Tensor, midi: Tensor | None) -> Tensor:
-        hz = vector.new_full((len(vector),), math.nan) if midi is None else midi_to_hz(midi.double())
-        return self.shape_by_pitch(torch.cat([self.features(hz), self.profile(vector, hz)], dim=1))
-
-
-def _modulated(x: Tensor, curves: Tensor) -> Tensor:
-    """Scale and shift of every channel along the first axis (cf. SPADE; Park et al., 2019, arXiv:1903.07291).
-
-    Takes (B, C, *S) and (B, 2 C, S_1).
-    """
-    scale, shift = curves[(...,) + (None,) * (x.ndim - 3)].to(x.dtype).chunk(2, dim=1)
-    return torch.addcmul(shift, x, 1 + scale)
+    def _shape_by_pitch(self, x: Tensor, midi: Tensor | None) -> Tensor:
+        """Scale and shift every channel along the first axis by the periodic features (cf. SPADE, arXiv:1903.07291)."""
+        midi = x.new_full((len(x),), math.nan) if midi is None else midi
+        features = self.shape_by_pitch(self.features(midi_to_hz(midi.double())))
+        scale, shift = features[(...,) + (None,) * (x.ndim - 3)].chunk(2, dim=1)
+        return torch.addcmul(shift.to(x.dtype), x, 1 + scale.to(x.dtype))
 
 
 class Dense(nn.Module):

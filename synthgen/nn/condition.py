@@ -71,7 +71,7 @@ class FieldEncoder(nn.Module):
 
 
 class LabelEncoder(nn.Module):
-    """All labels as one vector: the concatenated `FieldEncoder`s through three dense layers.
+    """All labels as one vector: the concatenated `FieldEncoder`s through two dense layers.
 
     In training each label is replaced by "unknown" with probability `dropout`, so that a label may be left out later
     (as in classifier-free guidance, Ho and Salimans, 2022, arXiv:2207.12598, section 3.1).
@@ -82,8 +82,7 @@ class LabelEncoder(nn.Module):
         self.encoders = nn.ModuleDict({f.name: FieldEncoder(f, table) for f in fields})
         self.dropout = dropout
         width = sum(e.dim for e in self.encoders.values())
-        layers = [m for size in (width, dim, dim) for m in (nn.Linear(size, dim), nn.SiLU())]
-        self.dense = nn.Sequential(*layers)
+        self.dense = nn.Sequential(nn.Linear(width, dim), nn.SiLU(), nn.Linear(dim, dim), nn.SiLU())
 
     def forward(self, labels: Labels, n: int) -> Tensor:
         """Labels and the batch size -> (n, dim)."""

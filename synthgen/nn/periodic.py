@@ -6,7 +6,6 @@ import math
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from synthgen import checks
 from synthgen.records import Axis
@@ -44,36 +43,3 @@ class PeriodicFeatures(nn.Module):
             features += [bump, bump * away / width]
         features.append(torch.log1p(cycles) / 4)
         return (torch.stack(features, dim=1) * known[:, None, None]).float()
-
-
-class Profile(nn.Module):
-    """A curve along an axis that a vector sets: some values for each partial, and some for each band.
-
-    What the upsampling levels cannot: give every partial a level of its own wherever the pitch puts it.
-    """
-
-    def __init__(self, axis: Axis, size: int, *, dim: int, channels: int = 16, points: int = 128) -> None:
-        """`dim` is the size of the vector; there are `points` partials and as many bands over the axis' `size`."""
-        super().__init__()
-        self.axis, self.size, self.points = axis, size, points
-        self.channels = 2 * channels
-        self.partials = nn.Linear(dim, channels * points)
-        self.bands = nn.Linear(dim, channels * points)
-
-    def forward(self, vector: Tensor, hz: Tensor) -> Tensor:
-        """Vectors (B, dim) and fundamentals in Hz (B,), NaN where unknown -> (B, channels, size)."""
-        known = hz.isfinite()
-        hz = torch.where(known, hz, 440.0).float()
-        period = hz if self.axis.unit == "hz" else 1 / hz
-        cycles = torch.arange(self.size, device=hz.device) * self.axis.step / period[:, None]
-        partials = _read(self.partials(vector).view(len(vector), -1, self.points), cycles.clamp(max=self.points - 1))
-        bands = F.interpolate(self.bands(vector).view(len(vector), -1, self.points), self.size, mode="linear")
-        return torch.cat([partials * known[:, None, None], bands], dim=1)
-
-
-def _read(curves: Tensor, places: Tensor) -> Tensor:
-    """Curves (B, C, points) at fractional indices (B, size) -> (B, C, size), linear in between."""
-    low = places.floor().clamp(max=curves.shape[-1] - 2)
-    share = (places - low)[:, None].to(curves.dtype)
-    index = low.long()[:, None].expand(-1, curves.shape[1], -1)
-    return torch.lerp(curves.gather(2, index), curves.gather(2, index + 1), share)

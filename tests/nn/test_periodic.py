@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from synthgen.checks import UserError
-from synthgen.nn.periodic import MULTIPLES, PeriodicFeatures, Profile
+from synthgen.nn.periodic import MULTIPLES, PeriodicFeatures
 from synthgen.records import Axis
 
 BUMP = 2 * len(MULTIPLES)
@@ -36,27 +36,3 @@ def test_an_unknown_pitch_has_no_features():
 def test_pixels_have_no_pitch():
     with pytest.raises(UserError, match="unit of the periodic axis='pixels'"):
         PeriodicFeatures(Axis(unit="pixels"), 8)
-
-
-@pytest.mark.parametrize(
-    ("axis", "hz", "size"),
-    [
-        (Axis(unit="hz", step=10.0), 40.0, 100),
-        (Axis(unit="seconds", step=0.001), 250.0, 100),
-    ],
-)
-def test_a_profile_follows_the_pitch(axis, hz, size):
-    """The n-th value of a curve lies at the n-th partial, or begins the n-th cycle: here every fourth entry."""
-    profile = Profile(axis, size, dim=3, channels=2, points=30)
-    vector = torch.randn(1, 3)
-    values = profile.partials(vector).view(2, 30)
-    curve = profile(vector, torch.tensor([hz]))[0, :2]
-    torch.testing.assert_close(curve[:, 0:100:4], values[:, :25])
-    torch.testing.assert_close(curve[:, 2], (values[:, 0] + values[:, 1]) / 2)
-
-
-def test_without_a_pitch_a_profile_has_bands_only():
-    profile = Profile(Axis(unit="hz", step=10.0), 100, dim=3, channels=2)
-    curve = profile(torch.randn(1, 3), torch.tensor([math.nan]))[0]
-    assert not curve[:2].any()
-    assert curve[2:].any()
