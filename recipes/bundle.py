@@ -5,7 +5,7 @@ python recipes/bundle.py --checkpoint runs/notes/best.safetensors --name spectro
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -25,13 +25,18 @@ class Bundle:
     """Trained model."""
     name: str = "spectrogram"
     """Name to load it by."""
+    iterations: int | None = None
+    """Griffin-Lim steps when it plays, if others than in training, where they do not matter."""
 
 
 def main(bundle: Bundle) -> None:
     """Write the model and print its size; its model card is written by hand."""
     loaded = checkpoint.load(bundle.checkpoint)
     target = Path(pretrained.__file__).with_name(f"{bundle.name}.safetensors")
-    checkpoint.save(target, loaded.model, loaded.representation, loaded.provenance, dtype=torch.float16)
+    representation = loaded.representation
+    if bundle.iterations is not None:
+        representation = replace(representation, iterations=bundle.iterations)
+    checkpoint.save(target, loaded.model, representation, loaded.provenance, dtype=torch.float16)
     size = target.stat().st_size
     if size > MAX_BYTES:
         target.unlink()

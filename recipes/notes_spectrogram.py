@@ -32,7 +32,7 @@ class Recipe:
     """Everything that this run depends on."""
 
     data: NSynth.Config = field(default_factory=NSynth.Config)
-    representation: Spectrogram = field(default_factory=lambda: Spectrogram(phase="griffin_lim", iterations=16))
+    representation: Spectrogram = field(default_factory=lambda: Spectrogram(phase="griffin_lim"))
     loss: SpectrogramError = field(default_factory=SpectrogramError)
     model: Decoder.Config = MODEL
     train: Trainer.Config = field(

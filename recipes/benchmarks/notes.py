@@ -40,6 +40,8 @@ class Benchmark:
     """Threads that judge side by side, one core each."""
     device: str = "cpu"
     """Where the model computes: cpu or cuda."""
+    instruments: bool = False
+    """Print a table of the instruments too."""
     json: Path | None = None
     """File to write all figures to, those of each note too."""
     picture: Path | None = None
@@ -56,7 +58,7 @@ def main(benchmark: Benchmark) -> None:
         print("ANOTHER SPLIT than in training: the model may have learned from these very notes")
     options = {"part": b.part, "limit": b.limit, "seed": b.seed, "workers": b.workers}
     report = evaluate(loaded.model, loaded.representation, data, **options)
-    print(f"\n{report.table()}\n")
+    print("", report.table(), *([report.instrument_table()] if b.instruments else []), "", sep="\n\n")
     if b.json:
         files.write_bytes(b.json, json.dumps(report.to_json(), indent=1).encode())
     if b.picture:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from statistics import fmean
@@ -84,6 +84,16 @@ class Report:
     def table(self) -> str:
         """The summary as Markdown tables that are aligned as they stand."""
         return "\n\n".join(_markdown(rows) for rows in (self._distance_rows(), self._note_rows(), self._total_rows()))
+
+    def instrument_table(self) -> str:
+        """Multi-resolution distances of each instrument in Markdown, those first where the model gains least."""
+        grouped: dict[str, list[Judgement]] = {}
+        for note in self.notes:
+            grouped.setdefault(note.instrument, []).append(note)
+        means = {i: {k: fmean(n.distance(k) for n in notes) for k in COMPARED} for i, notes in grouped.items()}
+        order = sorted(means, key=lambda i: means[i]["nearest"] - means[i]["generated"])
+        rows = [[i, str(len(grouped[i])), *(f"{mean:.2f}" for mean in means[i].values())] for i in order]
+        return _markdown([["instrument", "notes", *COMPARED], *rows])
 
     def summary(self) -> dict[str, Any]:
         """The figures as JSON scalars and dictionaries."""
@@ -214,7 +224,7 @@ def _judge_all(judge: Judge, chosen: Sequence[int], workers: int) -> list[Judgem
     return judgements
 
 
-def _markdown(rows: Iterator[list[str]]) -> str:
+def _markdown(rows: Iterable[list[str]]) -> str:
     table = list(rows)
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     table.insert(1, ["-" * width for width in widths])

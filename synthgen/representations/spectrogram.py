@@ -17,6 +17,9 @@ from synthgen.signal.stft import stft
 
 from .base import AudioRepresentation
 
+GATE = 0.02
+"""A hundredth of the range: a model never predicts the floor itself, and a hiss at -127 dB counts in log spectra."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Spectrogram(AudioRepresentation):
@@ -39,7 +42,7 @@ class Spectrogram(AudioRepresentation):
     """Decibels from a full-scale sine (1) down to the floor (-1)."""
     phase: Literal["integrate", "griffin_lim"] = "integrate"
     """Carry the instantaneous frequency and integrate it, or carry magnitudes alone and find phases for them."""
-    iterations: int = 32
+    iterations: int = 8
     """Griffin-Lim projections when decoding, from the integrated phases or those of `signal.phase.single_pass`."""
 
     def __post_init__(self) -> None:
@@ -78,9 +81,9 @@ class Spectrogram(AudioRepresentation):
         return 1 + 40 / self.range_db * magnitude.clamp(min=floor).log10()
 
     def to_magnitude(self, level: Tensor) -> Tensor:
-        """The inverse of `to_level`; the floor itself becomes silence."""
+        """The inverse of `to_level`; what lies within `GATE` of the floor becomes silence."""
         level = level.clamp(max=1.2)
-        return torch.where(level <= -1, 0.0, 10 ** ((level - 1) * self.range_db / 40))
+        return torch.where(level <= GATE - 1, 0.0, 10 ** ((level - 1) * self.range_db / 40))
 
 
 def _start(magnitude: Tensor, rng: torch.Generator | None) -> Tensor | None:

@@ -131,6 +131,7 @@ def opened(site, browser):
     address, troubles = site[0], []
     context = browser.new_context(viewport={"width": 1280, "height": 800})
     page = context.new_page()
+    page.set_default_timeout(300_000)
     page.on("console", lambda line: troubles.append(line.text) if line.type in ("error", "warning") else None)
     page.on("pageerror", lambda error: troubles.append(str(error)))
     page.on("request", lambda call: None if call.url.startswith((address, "blob:")) else troubles.append(call.url))

@@ -125,3 +125,15 @@ def test_the_table_is_aligned_and_the_json_is_json(judged):
     assert values["pitch"]["generated"]["off"] == 1
     assert len(values["each"]) == values["notes"] == len(report.notes)
     assert values["data"]["split_hash"] == report.data["split_hash"]
+
+
+def test_instruments_are_listed_worst_first(tones, waveform):
+    class OutOfTune(Oracle):
+        def sample(self, n, labels, *, rng):
+            wrong = labels["instrument"].item() == 1
+            return Oracle(self.spec, self.Config(semitones=1.0 if wrong else 0.01)).sample(n, labels, rng=rng)
+
+    report = evaluate(OutOfTune(tones.spec), waveform, tones, part="valid")
+    rows = [row.strip("| ").split(" | ")[0].strip() for row in report.instrument_table().splitlines()[2:]]
+    assert sorted(rows) == sorted({e.instrument_str for e in tones.valid.entries})
+    assert rows[0] == "flute"
