@@ -9,28 +9,36 @@ import shutil
 import socket
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import tyro
+
+from synthgen.script import run
 
 APP = Path(__file__).parents[2] / "gradio_app.py"
 
 
-def main(model: str = "spectrogram", presses: int = 60) -> None:
-    """Start the app, play it in a browser, and print milliseconds.
+@dataclass(frozen=True, kw_only=True)
+class Benchmark:
+    """What is measured."""
 
-    Args:
-        model: Name of a bundled model, or path of a checkpoint.
-        presses: Number of key presses of each kind.
-    """
+    model: str = "spectrogram"
+    """Name of a bundled model, or path of a checkpoint."""
+    presses: int = 60
+    """Number of key presses of each kind."""
+
+
+def main(benchmark: Benchmark) -> None:
+    """Start the app, play it in a browser, and print milliseconds."""
     from playwright.sync_api import sync_playwright
 
+    presses = benchmark.presses
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [sys.executable, str(APP), "--port", str(port), "--model", model]
+    command = [sys.executable, str(APP), "--port", str(port), "--model", benchmark.model]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server, sync_playwright() as playwright:
         try:
             print(server.stdout.readline().strip())
@@ -77,4 +85,4 @@ def report(title: str, presses: list[dict[str, Any]]) -> None:
 
 
 if __name__ == "__main__":
-    tyro.cli(main)
+    run(main, Benchmark(), description=__doc__)

@@ -23,7 +23,7 @@ def log_magnitude(x: Tensor, *, n_fft: int) -> Tensor:
     Returns:
         (..., n_fft // 2 + 1, L). A full-scale sine has 20 log10(n_fft / 4) at its bin.
     """
-    return 20 * (stft(x[None], n_fft=n_fft)[0].abs() * (n_fft / 4)).clamp(min=FLOOR).log10()
+    return 20 * (stft(x, n_fft=n_fft).abs() * (n_fft / 4)).clamp(min=FLOOR).log10()
 
 
 def difference(a: Tensor, b: Tensor) -> Tensor:
