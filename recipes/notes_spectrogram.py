@@ -1,18 +1,21 @@
 """Spectrogram CNN: instrument, pitch and velocity in, log magnitudes out, phases found for them.
 
-python recipes/notes_spectrogram.py --train.minutes 4
 python recipes/notes_spectrogram.py --data.root ~/notes --train.minutes 60 --folder runs/notes
+python recipes/notes_spectrogram.py --data.root ~/notes --train.minutes 10 --train.lr 3e-4 --heard 0.01 \
+    --start runs/notes/model.safetensors --folder runs/heard
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
+from synthgen import checkpoint
 from synthgen.data.nsynth import NSynth
 from synthgen.evaluation.report import evaluate
 from synthgen.evaluation.samples import write_samples
-from synthgen.losses.spectral import SpectrogramError
+from synthgen.losses.spectral import MultiResolution, OnMedia, SpectrogramError
 from synthgen.models import Decoder
 from synthgen.representations import Spectrogram
 from synthgen.script import run
@@ -38,10 +41,14 @@ class Recipe:
     train: Trainer.Config = field(
         default_factory=lambda: Trainer.Config(minutes=60, batch_size=16, lr=3e-3, precision="bfloat16")
     )
+    heard: float = 0.0
+    """Weight of the waveforms' distance in dB beside the loss of magnitudes; slow, to finish a training with."""
+    start: Path | None = None
+    """Checkpoint whose weights to begin with."""
     folder: Path = Path("runs/notes_spectrogram")
     """Where the checkpoint, the log and the notes go."""
     limit: int | None = 200
-    """Judge about so many held-out notes at the end; None judges all."""
+    """Held-out notes to judge at the end; None judges all."""
     seed: int = 0
     """Seed of the first weights."""
 
@@ -58,14 +65,12 @@ def main(recipe: Recipe) -> None:
     """Train, and judge the held-out notes."""
     seed_everything(recipe.seed)
     data = NSynth(recipe.data, recipe.representation)
-    trainer = Trainer(Decoder(data.spec, recipe.model, recipe.loss), recipe.representation, recipe.train, recipe.folder)
-    trainer.fit(
-        data.train,
-        data.valid,
-        on_sample=lambda t: write_samples(
-            t.average.model, recipe.representation, data.valid, recipe.folder, step=t.step
-        ),
-    )
+    distance = {"media": MultiResolution(), "decode": recipe.representation.decode, "weight": recipe.heard}
+    model = Decoder(data.spec, recipe.model, OnMedia(example=recipe.loss, **distance))
+    checkpoint.load_into(model, recipe.start)
+    trainer = Trainer(model, recipe.representation, recipe.train, recipe.folder)
+    sample = partial(write_samples, trainer.average.model, recipe.representation, data.valid, recipe.folder)
+    trainer.fit(data.train, data.valid, on_sample=lambda t: sample(step=t.step))
     if trainer.group.rank == 0:
         report = evaluate(trainer.average.model, recipe.representation, data, limit=recipe.limit, seed=recipe.seed)
         print(f"{report.table()}\n\nnotes and pictures: {recipe.folder / 'samples'}")

@@ -114,6 +114,23 @@ def load(path: Path, *, device: str = "cpu") -> Checkpoint:
     )
 
 
+def load_into(model: Model, path: Path | None) -> None:
+    """Give `model` the weights of a checkpoint of the same shape, to go on training from; None leaves its own.
+
+    Raises:
+        UserError: as `load`, or the checkpoint holds a model of another shape.
+    """
+    if path is None:
+        return
+    weights = load(path).model.state_dict()
+    found, expected = ({k: list(v.shape) for k, v in state.items()} for state in (weights, model.state_dict()))
+    try:
+        _check_shapes(expected, found)
+    except UserError as error:
+        raise UserError(f"{path}: another model than this one; {error}") from error
+    model.load_state_dict(weights)
+
+
 def describe(path: Path) -> dict[str, Any]:
     """The JSON of a checkpoint, without its weights and without importing torch.
 

@@ -102,14 +102,17 @@ class Batch:
     Attributes:
         x: (B, C, *S); see `DataSpec` for examples, `Representation` for media.
         labels: See `Labels`.
+        media: What `x` was encoded from, for losses that compare what is heard or seen; None where nothing was.
     """
 
     x: Tensor
     labels: Labels = field(default_factory=dict)
+    media: Tensor | None = None
 
     def to(self, device: torch.device | str) -> Batch:
         """The same batch on `device`."""
-        return Batch(self.x.to(device), {k: v.to(device) for k, v in self.labels.items()})
+        media = None if self.media is None else self.media.to(device)
+        return Batch(self.x.to(device), {k: v.to(device) for k, v in self.labels.items()}, media)
 
     def __len__(self) -> int:
         return len(self.x)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import pickle
+from dataclasses import replace
 
 import pytest
 import torch
@@ -112,3 +113,15 @@ def test_a_header_of_any_length_is_refused_before_it_is_read(tmp_path):
     path.write_bytes((1 << 60).to_bytes(8, "little") + b"{}")
     with pytest.raises(UserError, match="its header is longer than the file"):
         checkpoint.load(path)
+
+
+def test_training_can_begin_with_the_weights_of_a_checkpoint(tiny_checkpoint, note_fields):
+    loaded = checkpoint.load(tiny_checkpoint)
+    model = type(loaded.model)(loaded.model.spec, loaded.model.config)
+    checkpoint.load_into(model, None)
+    assert not torch.equal(model.body.seed.weight, loaded.model.body.seed.weight)
+    checkpoint.load_into(model, tiny_checkpoint)
+    assert torch.equal(model.body.seed.weight, loaded.model.body.seed.weight)
+    wider = type(model)(model.spec, replace(model.config, dim=17))
+    with pytest.raises(UserError, match="another model than this one"):
+        checkpoint.load_into(wider, tiny_checkpoint)

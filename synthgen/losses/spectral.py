@@ -10,7 +10,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from synthgen.records import Loss
+from synthgen.records import Batch, Loss
 from synthgen.signal.stft import stft
 
 
@@ -23,8 +23,9 @@ class SpectrogramError:
     frequency_weight: float = 0.1
     """Weight of the instantaneous frequency beside the magnitude."""
 
-    def __call__(self, estimate: Tensor, target: Tensor) -> Loss:
-        """Estimate and target, (B, C, F, L) -> loss; its part ``level`` is in half ranges of the level axis."""
+    def __call__(self, estimate: Tensor, batch: Batch) -> Loss:
+        """Estimates of ``batch.x``, (B, C, F, L) -> loss; its part ``level`` is in half ranges of the level axis."""
+        target = batch.x
         error = estimate[:, 0] - target[:, 0]
         level = error.abs().mean() if self.magnitude == "l1" else (error.square().mean(-2) + 1e-6).sqrt().mean()
         if estimate.shape[1] == 1:
@@ -66,22 +67,24 @@ class MultiResolution:
 
 @dataclass(frozen=True, kw_only=True)
 class OnMedia:
-    """A loss of examples that also compares what they decode to.
+    """A loss of examples that also compares what they decode to with the media themselves.
 
     Attributes:
         example: Loss of examples, e.g. `SpectrogramError`.
         media: Distance of media, e.g. `MultiResolution`.
         decode: Examples to media, differentiable.
-        weight: Weight of the distance of media.
+        weight: Weight of the distance of media; 0 leaves it out.
     """
 
-    example: Callable[[Tensor, Tensor], Loss]
+    example: Callable[[Tensor, Batch], Loss]
     media: Callable[[Tensor, Tensor], Tensor]
     decode: Callable[[Tensor], Tensor]
     weight: float
 
-    def __call__(self, estimate: Tensor, target: Tensor) -> Loss:
-        """Estimate and target examples -> loss."""
-        loss = self.example(estimate, target)
-        media = self.media(self.decode(estimate), self.decode(target))
+    def __call__(self, estimate: Tensor, batch: Batch) -> Loss:
+        """Estimates of ``batch.x`` -> loss."""
+        loss = self.example(estimate, batch)
+        if not self.weight:
+            return loss
+        media = self.media(self.decode(estimate), batch.media)
         return Loss(loss.total + self.weight * media, {**loss.parts, "media": media})

@@ -25,12 +25,12 @@ from synthgen.signal.pitch import midi_to_hz
 
 from .base import GenerativeModel
 
-Criterion = Callable[[Tensor, Tensor], Loss]
+Criterion = Callable[[Tensor, Batch], Loss]
 
 
-def mean_absolute_error(estimate: Tensor, target: Tensor) -> Loss:
+def mean_absolute_error(estimate: Tensor, batch: Batch) -> Loss:
     """L1, the loss of a decoder that is given no other."""
-    return Loss(F.l1_loss(estimate, target))
+    return Loss(F.l1_loss(estimate, batch.x))
 
 
 class Decoder(GenerativeModel):
@@ -82,7 +82,7 @@ class Decoder(GenerativeModel):
         return self.body(self.encoder(labels, n), labels)
 
     def loss(self, batch: Batch) -> Loss:
-        return self.criterion(self(batch.labels, len(batch)).float(), batch.x)
+        return self.criterion(self(batch.labels, len(batch)).float(), batch)
 
     @torch.no_grad()
     def sample(self, n: int, labels: Labels, *, rng: torch.Generator) -> Tensor:

@@ -72,7 +72,7 @@ class Spectrogram(AudioRepresentation):
         if self.phase == "integrate":
             phase = F.pad(integrate(x[:, 1:], **size), (0, 0, 0, 1))
         else:
-            phase = single_pass(magnitude, **size, start=_start(magnitude, rng))
+            phase = single_pass(magnitude.detach(), **size, start=_start(magnitude, rng))
         return griffin_lim(magnitude, phase, **size, length=self.samples, iterations=self.iterations)
 
     def to_level(self, magnitude: Tensor) -> Tensor:

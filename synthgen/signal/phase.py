@@ -109,17 +109,18 @@ def griffin_lim(
         momentum: 0 is plain Griffin-Lim; 0.99 is fast.
 
     Returns:
-        Waveform, (..., length).
+        Waveform, (..., length), differentiable in `magnitude` at the phases found.
     """
     size = {"n_fft": n_fft, "hop_length": hop_length}
-    z = torch.polar(magnitude, phase)
-    previous = torch.zeros_like(z)
-    for _ in range(iterations):
-        consistent = stft(istft(z, **size, length=length), **size)
-        z = consistent - momentum / (1 + momentum) * previous
-        z = magnitude * z / z.abs().clamp(min=1e-16)
-        previous = consistent
-    return istft(z, **size, length=length)
+    turn = torch.polar(torch.ones_like(magnitude), phase)
+    with torch.no_grad():
+        previous = torch.zeros_like(turn)
+        for _ in range(iterations):
+            consistent = stft(istft(magnitude * turn, **size, length=length), **size)
+            turn = consistent - momentum / (1 + momentum) * previous
+            turn = turn / turn.abs().clamp(min=1e-16)
+            previous = consistent
+    return istft(magnitude * turn, **size, length=length)
 
 
 def _centre(phase: Tensor, n_fft: int, hop_length: int) -> Tensor:

@@ -15,6 +15,6 @@ def encoded(batch: Batch, representation: Representation, *, device: torch.devic
     size = len(batch) // parts
     labels = {name: value.split(size) for name, value in batch.labels.items()}
     return [
-        Batch(representation.encode(x), {name: pieces[i] for name, pieces in labels.items()})
+        Batch(representation.encode(x), {name: pieces[i] for name, pieces in labels.items()}, x)
         for i, x in enumerate(batch.x.split(size))
     ]

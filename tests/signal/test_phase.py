@@ -71,3 +71,10 @@ def test_silence_stays_silent():
     phase = single_pass(magnitude, **SIZE)
     assert phase.isfinite().all()
     assert not griffin_lim(magnitude, phase, **SIZE, length=9 * HOP, iterations=3).any()
+
+
+def test_waveforms_are_differentiable_in_the_magnitudes():
+    magnitude = stft(sine(500.0), **SIZE).abs().requires_grad_()
+    phase = single_pass(magnitude.detach(), **SIZE)
+    griffin_lim(magnitude, phase, **SIZE, length=8000, iterations=2).square().sum().backward()
+    assert magnitude.grad[16].abs().min() > 0
