@@ -34,7 +34,6 @@ def main(benchmark: Benchmark) -> None:
     """Start the app, play it in a browser, and print milliseconds."""
     from playwright.sync_api import sync_playwright
 
-    presses = benchmark.presses
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -47,23 +46,20 @@ def main(benchmark: Benchmark) -> None:
             page = browser.new_page(viewport={"width": 1280, "height": 800})
             page.goto(f"http://127.0.0.1:{port}")
             page.wait_for_function("window.synthgen?.ui.progress.value === 1", timeout=300_000)
-            report("fetched in advance", [press(page, letter="asdfghjk"[i % 8]) for i in range(presses)])
-            report("not fetched, background busy", [press_new(page, seed=i) for i in range(1, presses + 1)])
+            turns = range(1, benchmark.presses + 1)
+            report("fetched in advance", [press(page, letter="asdfghjk"[i % 8]) for i in turns])
+            report("not fetched, background busy", [press(page, letter=";a"[i % 2], seed=i) for i in turns])
             page.evaluate("synthgen.bank.want = () => {}")
-            report("not fetched, background idle", [press_new(page, seed=-i) for i in range(1, presses + 1)])
+            report("not fetched, background idle", [press(page, letter=";a"[i % 2], seed=10**6 + i) for i in turns])
             browser.close()
         finally:
             server.terminate()
 
 
-def press_new(page: Any, *, seed: int) -> dict[str, Any]:
-    """Change the seed, so that no note is there, and at once press a key far from the last one."""
-    page.evaluate("(seed) => { synthgen.ui.seed.value = seed; synthgen.refresh(); }", seed % 2**31)
-    return press(page, letter=";a"[seed % 2])
-
-
-def press(page: Any, *, letter: str) -> dict[str, Any]:
-    """Hold a key until its note is scheduled, and a little longer; returns the page's record of it."""
+def press(page: Any, *, letter: str, seed: int = 0) -> dict[str, Any]:
+    """Hold a key until its note is scheduled; another seed first, where one is given, so that no note is there."""
+    if seed:
+        page.evaluate("(seed) => { synthgen.ui.seed.value = seed; synthgen.refresh(); }", seed)
     before = page.evaluate("synthgen.presses.length")
     page.keyboard.down(letter)
     page.wait_for_function(f"synthgen.presses.length > {before}")
