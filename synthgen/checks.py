@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import math
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -23,7 +22,7 @@ def between(name: str, value: float, low: float, high: float) -> None:
     Traceback (most recent call last):
     synthgen.checks.UserError: velocity=0 must be between 1 and 127
     """
-    if not (isinstance(value, int | float) and math.isfinite(value) and low <= value <= high):
+    if not (isinstance(value, int | float) and low <= value <= high):
         raise UserError(f"{name}={value} must be between {low:g} and {high:g}")
 
 

@@ -43,6 +43,7 @@ def test_json_round_trip():
         ({"name": "x", "inner": {"widths": [1, "2"]}}, r"Outer.inner.widths\[1\]='2' must be a whole number"),
         ({"name": "x", "inner": {"widths": 7}}, "Outer.inner.widths=7 must be a list"),
         ({"name": "x", "inner": {"scale": float("nan")}}, "Outer.inner.scale=nan must be a finite number"),
+        ({"name": "x", "inner": {"scale": 10**400}}, "must be a finite number"),
         ({"name": "x", "pair": [1]}, "must be a list of 2"),
         ({"name": "x", "kind": "three"}, "must be one of 'one', 'two'"),
         ({"name": "x", "kind": ["one"]}, "must be one of 'one', 'two'"),
