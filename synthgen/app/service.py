@@ -183,5 +183,3 @@ def _answer(make: Callable[[], Answer]) -> Answer:
     except UserError as error:
         line = " ".join(str(error).split())
         return {"error": line if len(line) <= MAX_LINE else line[: MAX_LINE - 3] + "..."}
-    except OverflowError:
-        return {"error": "a number in the request is too large"}
