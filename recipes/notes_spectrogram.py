@@ -22,12 +22,7 @@ from synthgen.script import run
 from synthgen.training import Trainer
 from synthgen.training.seeding import seed_everything
 
-MODEL = Decoder.Config(
-    channels=(384, 256, 160, 96, 64),
-    strides=((2, 2), (2, 2), (2, 2), (4, 1)),
-    patch=(1, 8),
-    periodic="pitch",
-)
+MODEL = Decoder.Config(periodic="pitch")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -21,12 +21,7 @@ from synthgen.training import Trainer
 from synthgen.training.seeding import seed_everything
 
 CHOSEN = Spectrogram(phase="griffin_lim")
-MODEL = Decoder.Config(
-    channels=(384, 256, 160, 96, 64),
-    strides=((2, 2), (2, 2), (2, 2), (4, 1)),
-    patch=(1, 8),
-    periodic="pitch",
-)
+MODEL = Decoder.Config(periodic="pitch")
 ERROR = SpectrogramError()
 INTEGRATED = Spectrogram(phase="integrate", iterations=0)
 VARIANTS = {

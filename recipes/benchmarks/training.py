@@ -38,10 +38,7 @@ def measure(benchmark: Benchmark, keep: bool) -> float:
         keep_freed_memory()
     torch.manual_seed(benchmark.seed)
     pitches = Field(name="pitch", kind="ordinal", size=61, values=tuple(range(36, 97)))
-    strides = ((2, 2), (2, 2), (2, 2), (4, 1))
-    config = Decoder.Config(
-        labels=("pitch",), channels=(384, 256, 160, 96, 64), strides=strides, patch=(1, 8), periodic="pitch"
-    )
+    config = Decoder.Config(labels=("pitch",), periodic="pitch")
     model = Decoder(Spectrogram(phase="griffin_lim").spec((pitches,)), config)
     labels, n = {"pitch": torch.linspace(36, 96, benchmark.batch_size)}, benchmark.batch_size
     seconds = []

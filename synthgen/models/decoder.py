@@ -51,11 +51,11 @@ class Decoder(GenerativeModel):
         """Size of the label vector."""
         body: Literal["cnn", "mlp"] = "cnn"
         """An upsampling CNN, or dense layers of the widths `channels`."""
-        channels: tuple[int, ...] = (256, 192, 128, 96, 64, 32)
+        channels: tuple[int, ...] = (384, 256, 160, 96, 64)
         """Width of each level, coarse to fine."""
-        strides: tuple[tuple[int, ...], ...] = ((2, 2), (2, 2), (2, 2), (2, 1), (2, 1))
+        strides: tuple[tuple[int, ...], ...] = ((2, 2), (2, 2), (2, 2), (4, 1))
         """Upsampling between levels along each axis."""
-        patch: tuple[int, ...] = (1, 4)
+        patch: tuple[int, ...] = (1, 8)
         """Entries along each axis that one position of the last level holds (sub-pixel output)."""
         seed_channels: int = 32
         """Width of the small grid that the label vector is laid out on."""

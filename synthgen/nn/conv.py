@@ -22,8 +22,7 @@ class Upsample(nn.Sequential):
     """(B, C, *S) -> (B, C', *(S * stride)), by a transposed convolution or by repetition and a convolution.
 
     The transposed convolution's kernel is its stride, so that outputs do not overlap unevenly (Odena et al., 2016,
-    doi:10.23915/distill.00003); it is computed as its equal, a pointwise convolution and `Patches`, which trains
-    about twice as fast on a CPU.
+    doi:10.23915/distill.00003); it is computed as its equal, a pointwise convolution and `Patches`.
     """
 
     def __init__(
@@ -39,8 +38,8 @@ class Upsample(nn.Sequential):
 class ResidualBlock(nn.Module):
     """A modulated, pre-activated convolution around a skip (He et al., 2016, arXiv:1603.05027).
 
-    There is no normalisation: on a CPU it costs more time than the convolution. The last convolution starts small
-    instead, so that a deep stack begins close to the identity (Zhang et al., 2019, arXiv:1901.09321).
+    There is no normalisation. The convolution starts small instead, so that a deep stack begins close to the identity
+    (Zhang et al., 2019, arXiv:1901.09321).
     """
 
     def __init__(self, ndim: int, channels: int, *, dim: int, kernel: int = 3, gain: float = 0.3) -> None:
