@@ -1,7 +1,7 @@
 """Spectrogram CNN: instrument, pitch and velocity in, log magnitudes out, phases found for them.
 
 python recipes/notes_spectrogram.py --data.root ~/notes --train.minutes 60 --folder runs/notes
-python recipes/notes_spectrogram.py --data.root ~/notes --train.minutes 10 --train.lr 3e-4 --heard 0.01 \
+python recipes/notes_spectrogram.py --data.root ~/notes --train.minutes 20 --train.lr 1e-3 --heard 0.01 \
     --start runs/notes/model.safetensors --folder runs/heard
 """
 
@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from synthgen import checkpoint
+from synthgen.data.augmentation import Retune
 from synthgen.data.nsynth import NSynth
 from synthgen.evaluation.report import evaluate
 from synthgen.evaluation.samples import write_samples
@@ -33,8 +34,9 @@ class Recipe:
     representation: Spectrogram = field(default_factory=lambda: Spectrogram(phase="griffin_lim"))
     loss: SpectrogramError = field(default_factory=SpectrogramError)
     model: Decoder.Config = MODEL
+    augment: Retune = field(default_factory=Retune)
     train: Trainer.Config = field(
-        default_factory=lambda: Trainer.Config(minutes=60, batch_size=16, lr=3e-3, precision="bfloat16")
+        default_factory=lambda: Trainer.Config(minutes=60, batch_size=16, method="muon", lr=7e-3, precision="bfloat16")
     )
     heard: float = 0.0
     """Weight of the waveforms' distance in dB beside the loss of magnitudes; slow, to finish a training with."""
@@ -65,7 +67,7 @@ def main(recipe: Recipe) -> None:
     checkpoint.load_into(model, recipe.start)
     trainer = Trainer(model, recipe.representation, recipe.train, recipe.folder)
     sample = partial(write_samples, trainer.average.model, recipe.representation, data.valid, recipe.folder)
-    trainer.fit(data.train, data.valid, on_sample=lambda t: sample(step=t.step))
+    trainer.fit(data.train, data.valid, augment=recipe.augment, on_sample=lambda t: sample(step=t.step))
     if trainer.group.rank == 0:
         report = evaluate(trainer.average.model, recipe.representation, data, limit=recipe.limit, seed=recipe.seed)
         print(f"{report.table()}\n\nnotes and pictures: {recipe.folder / 'samples'}")

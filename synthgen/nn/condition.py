@@ -24,10 +24,12 @@ class FieldEncoder(nn.Module):
         """`dim` is the size of the learned vectors; None gives one-hot vectors of `field.size`."""
         super().__init__()
         self.field, self.dim = field, dim or field.size
-        self.table = nn.Parameter(torch.randn(field.size, dim) / math.sqrt(dim)) if dim else None
         self.unknown = nn.Parameter(torch.zeros(self.dim))
+        table = torch.randn(field.size, self.dim) / math.sqrt(self.dim)
         if field.kind == "ordinal":
             self.register_buffer("points", torch.tensor(field.values))
+            table = smooth_table(self.points, self.dim)
+        self.table = nn.Parameter(table) if dim else None
 
     def forward(self, label: Tensor | None, n: int) -> Tensor:
         """A label as in `records.Labels`, or None, and the batch size -> (n, dim).
@@ -68,6 +70,17 @@ class FieldEncoder(nn.Module):
             place = low + (value - self.points[low]) / (self.points[high] - self.points[low]).clamp(min=1e-9)
         share, low = place - low, low.long()
         return F.one_hot(low % size, size) * (1 - share)[:, None] + F.one_hot((low + 1) % size, size) * share[:, None]
+
+
+def smooth_table(points: Tensor, dim: int) -> Tensor:
+    """First vectors (len(points), dim) of an ordinal's points, alike where the points lie close together.
+
+    Random Fourier features (Rahimi and Recht, 2007, algorithm 1) of a Gaussian kernel a quarter of the range wide: what is
+    learned of one pitch or velocity holds for its neighbours from the beginning.
+    """
+    width = (points[-1] - points[0]).clamp(min=1e-6) / 4
+    angles = points[:, None] * (torch.randn(dim) / width) + 2 * math.pi * torch.rand(dim)
+    return angles.cos() * math.sqrt(2 / dim)
 
 
 class LabelEncoder(nn.Module):

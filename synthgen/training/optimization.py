@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -15,22 +16,26 @@ from synthgen.records import Batch, Loss, Phase
 
 from .parallel import Group
 
+Method = Literal["adamw", "muon"]
+
 
 class TrainingDiverged(UserError):  # noqa: N818 - reads as what happened
     """A loss or gradient is no longer a finite number."""
 
 
 class PhaseOptimizer:
-    """AdamW (Loshchilov and Hutter, 2019, arXiv:1711.05101) on the parameters of one phase's module.
+    """AdamW (Loshchilov and Hutter, 2019, arXiv:1711.05101) on the parameters of one phase's module, or Muon on its
+    weights (Liu et al., 2025, arXiv:2502.16982), where each kernel counts as the matrix (outputs, inputs x taps).
 
     Weight decay acts on weights only: not on biases and scales, which have one axis, nor on embeddings, whose rows are
-    touched as rarely as their label occurs.
+    touched as rarely as their label occurs. Those are AdamW's also under Muon, whose steps are as large as AdamW's.
     """
 
     def __init__(
         self,
         phase: Phase,
         *,
+        method: Method = "adamw",
         betas: tuple[float, float],
         weight_decay: float,
         grad_clip: float,
@@ -39,10 +44,29 @@ class PhaseOptimizer:
         self.phase, self.grad_clip, self.group = phase, grad_clip, group
         self.parameters = [p for p in phase.module.parameters() if p.requires_grad]
         embeddings = _embeddings(phase.module)
-        decayed = [p for p in self.parameters if p.ndim >= 2 and id(p) not in embeddings]
+        weights = [p for p in self.parameters if p.ndim >= 2 and id(p) not in embeddings]
         spared = [p for p in self.parameters if p.ndim < 2 or id(p) in embeddings]
-        groups = [{"params": decayed, "weight_decay": weight_decay}, {"params": spared, "weight_decay": 0.0}]
-        self.optimizer = torch.optim.AdamW(groups, betas=betas, fused=True)
+        self._kernels = weights if method == "muon" else []
+        # torch's Muon takes matrices alone: these share their memory with the kernels.
+        self._matrices = [nn.Parameter(p.detach().view(len(p), -1)) for p in self._kernels]
+        groups = [{"params": spared, "weight_decay": 0.0}]
+        if method == "adamw":
+            groups.insert(0, {"params": weights, "weight_decay": weight_decay})
+        self.optimizers: dict[str, torch.optim.Optimizer] = {
+            "adamw": torch.optim.AdamW(groups, betas=betas, fused=True)
+        }
+        if self._matrices:
+            size = {"weight_decay": weight_decay, "adjust_lr_fn": "match_rms_adamw"}
+            self.optimizers["muon"] = torch.optim.Muon(self._matrices, **size)
+
+    def state_dict(self) -> dict[str, Any]:
+        """The averages of the gradients so far, by the optimizer's name."""
+        return {name: optimizer.state_dict() for name, optimizer in self.optimizers.items()}
+
+    def load_state_dict(self, saved: dict[str, Any]) -> None:
+        """The inverse of `state_dict`."""
+        for name, optimizer in self.optimizers.items():
+            optimizer.load_state_dict(saved[name])
 
     def step(self, micro_batches: Sequence[Batch], *, step: int, lr: float) -> dict[str, float]:
         """Take a step on the mean loss over `micro_batches` and over all processes, which have equally many examples.
@@ -68,13 +92,17 @@ class PhaseOptimizer:
         norm = nn.utils.clip_grad_norm_(self.parameters, self.grad_clip)
         result = dict(zip([*values, "grad_norm"], torch.cat([numbers, norm.float()[None]]).tolist(), strict=True))
         self._check(result, step)
-        for parameters in self.optimizer.param_groups:
-            parameters["lr"] = lr
-        self.optimizer.step()
+        for kernel, matrix in zip(self._kernels, self._matrices, strict=True):
+            matrix.grad = kernel.grad.reshape(matrix.shape)
+        for optimizer in self.optimizers.values():
+            for parameters in optimizer.param_groups:
+                parameters["lr"] = lr
+            optimizer.step()
         return result
 
     def _backward(self, micro_batches: Sequence[Batch]) -> dict[str, Tensor]:
-        self.optimizer.zero_grad(set_to_none=True)
+        for parameter in self.parameters:
+            parameter.grad = None
         sums: dict[str, Tensor] = {}
         for batch in micro_batches:
             with self.group.autocast():

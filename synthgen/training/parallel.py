@@ -15,6 +15,7 @@ from typing import Literal
 import torch
 import torch.distributed as dist
 from torch import Tensor
+from torch.distributed.rendezvous import rendezvous
 
 from synthgen.checks import UserError
 
@@ -100,9 +101,23 @@ def join(device: str, precision: Precision) -> Group:
     if world > 1 and not dist.is_initialized():
         if place.type == "cuda":
             torch.cuda.set_device(place)
-        dist.init_process_group("nccl" if place.type == "cuda" else "gloo")
+        store = _store()
+        dist.init_process_group("nccl" if place.type == "cuda" else "gloo", store=store, rank=rank, world_size=world)
         atexit.register(dist.destroy_process_group)
     return Group(device=place, precision=precision, rank=rank, world=world)
+
+
+def _store() -> dist.Store:
+    """Where the processes find each other's addresses.
+
+    torchrun's restarts on one machine share a store, in which a restarted process would find, and wait for, the address
+    of one that is dead; each restart therefore has names of its own. Over several machines the counts of restarts
+    differ, and torchrun must be told to use a new store each time: TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1.
+    """
+    store, _, _ = next(rendezvous("env://"))
+    if os.environ.get("GROUP_WORLD_SIZE", "1") != "1":
+        return store
+    return dist.PrefixStore(f"restart {os.environ.get('TORCHELASTIC_RESTART_COUNT', 0)}", store)
 
 
 def _device(name: str, local_rank: int) -> torch.device:

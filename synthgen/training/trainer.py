@@ -22,7 +22,7 @@ from .allocation import keep_freed_memory
 from .ema import EMA
 from .encoding import encoded
 from .log import Log, Meter
-from .optimization import PhaseOptimizer, only
+from .optimization import Method, PhaseOptimizer, only
 from .parallel import Precision
 from .schedules import progress, warmup_cosine
 from .seeding import seed_everything
@@ -58,8 +58,10 @@ class Trainer:
         """Examples per step, over all processes."""
         accumulate: int = 1
         """Parts that each process cuts its share of the batch into to save memory; gradients are averaged."""
+        method: Method = "adamw"
+        """AdamW, or Muon for the weights and AdamW for biases, scales and embeddings."""
         lr: float = 1e-3
-        """Highest learning rate of AdamW."""
+        """Highest learning rate, of both methods."""
         betas: tuple[float, float] = (0.9, 0.99)
         """Decay of AdamW's averages of the gradient and of its square, per step."""
         weight_decay: float = 0.01
@@ -104,6 +106,7 @@ class Trainer:
                 checks.between(name, value, 0, 1)
             checks.between("beta 2", self.betas[1], 0, 1)
             checks.one_of("precision", self.precision, get_args(Precision))
+            checks.one_of("method", self.method, get_args(Method))
 
     def __init__(self, model: Model, representation: Representation, config: Config, folder: Path) -> None:
         if config.steps is None and config.minutes is None:
@@ -121,22 +124,15 @@ class Trainer:
         self._best = math.inf
         self._meter = Meter()
         self._trainable = [p for p in self.model.parameters() if p.requires_grad]
-        self._optimizers = [
-            PhaseOptimizer(
-                phase,
-                betas=config.betas,
-                weight_decay=config.weight_decay,
-                grad_clip=config.grad_clip,
-                group=self.group,
-            )
-            for phase in self.model.phases()
-        ]
+        options = {name: getattr(config, name) for name in ("method", "betas", "weight_decay", "grad_clip")}
+        self._optimizers = [PhaseOptimizer(phase, group=self.group, **options) for phase in self.model.phases()]
 
     def fit(
         self,
         train: Examples,
         valid: Examples | None = None,
         *,
+        augment: Callable[[Batch], Batch] | None = None,
         on_sample: Callable[[Trainer], object] | None = None,
         provenance: Mapping[str, Any] | None = None,
     ) -> None:
@@ -145,6 +141,7 @@ class Trainer:
         Args:
             train: What to learn.
             valid: Held-out examples; None leaves out validation and ``best.safetensors``.
+            augment: Changes each batch of training media, e.g. `data.augmentation.Retune`.
             on_sample: Called by rank 0 every `sample_every` steps and at the end, e.g. to write a few notes.
             provenance: More JSON values for the checkpoint to tell of its origin.
 
@@ -153,6 +150,7 @@ class Trainer:
             TrainingDiverged: a loss or gradient is not finite; the last checkpoint is intact.
             SystemExit: SIGINT or SIGTERM came; the run was saved.
         """
+        self._augment = augment or (lambda batch: batch)
         self._provenance = {"data": train.provenance(), **(provenance or {})}
         self._resume(train)
         if self.group.rank == 0:
@@ -212,7 +210,7 @@ class Trainer:
         c = self.config
         seed_everything(c.seed, "step", self.step, self.group.rank)
         lr = c.lr * warmup_cosine(self.step, fraction, warmup=c.warmup, final=c.final_lr)
-        micro_batches = encoded(batch, self.representation, device=self.group.device, parts=c.accumulate)
+        micro_batches = encoded(self._augment(batch), self.representation, device=self.group.device, parts=c.accumulate)
         values: dict[str, float] = {"lr": lr}
         self.model.train()
         for optimizer in self._optimizers:
@@ -266,7 +264,7 @@ class Trainer:
         self.model.load_state_dict(saved.weights)
         self.average.model.load_state_dict(saved.average)
         for optimizer in self._optimizers:
-            optimizer.optimizer.load_state_dict(saved.optimizers[optimizer.phase.name])
+            optimizer.load_state_dict(saved.optimizers[optimizer.phase.name])
 
     def _save(self) -> None:
         """Write ``state.pt``, which is what counts, then ``model.safetensors``; a resumed run writes both again."""
@@ -278,7 +276,7 @@ class Trainer:
             seconds=self.seconds,
             weights=self.model.state_dict(),
             average=self.average.model.state_dict(),
-            optimizers={o.phase.name: o.optimizer.state_dict() for o in self._optimizers},
+            optimizers={o.phase.name: o.state_dict() for o in self._optimizers},
             best=self._best,
             metrics=self.metrics,
             meter=self._meter.sums,

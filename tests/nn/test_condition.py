@@ -33,6 +33,14 @@ def test_ordinals_interpolate_between_points_and_are_clamped(dim):
     torch.testing.assert_close(between, torch.stack([(a + b) / 2, a, c, c]))
 
 
+def test_an_ordinals_vectors_are_alike_where_its_points_are_close():
+    pitch = Field(name="pitch", kind="ordinal", size=61, values=tuple(range(36, 97)))
+    table = FieldEncoder(pitch, 64).table.detach()
+    torch.testing.assert_close(table.square().sum(1).mean(), torch.tensor(1.0), rtol=0.1, atol=0)
+    beside, far = (table[1:] - table[:-1]).norm(dim=1).max(), (table[30:] - table[:-30]).norm(dim=1).min()
+    assert beside < 0.2 and far > 0.8
+
+
 def test_an_ordinal_of_one_point_is_constant():
     encoder = FieldEncoder(Field(name="velocity", kind="ordinal", size=1, values=(127.0,)), 4)
     low, high = encoder(torch.tensor([1.0, 127.0]), 2)

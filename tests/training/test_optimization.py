@@ -9,10 +9,9 @@ from synthgen.training.optimization import PhaseOptimizer
 from synthgen.training.parallel import Group
 
 
-def optimizer(module: nn.Module, loss, *, weight_decay: float = 0.5, grad_clip: float = 1.0) -> PhaseOptimizer:
-    group = Group(device=torch.device("cpu"))
-    phase = Phase("model", module, loss)
-    return PhaseOptimizer(phase, betas=(0.9, 0.99), weight_decay=weight_decay, grad_clip=grad_clip, group=group)
+def optimizer(module: nn.Module, loss, **options) -> PhaseOptimizer:
+    options = {"betas": (0.9, 0.99), "weight_decay": 0.5, "grad_clip": 1.0, **options}
+    return PhaseOptimizer(Phase("model", module, loss), group=Group(device=torch.device("cpu")), **options)
 
 
 def test_weight_decay_spares_biases_scales_and_embeddings():
@@ -20,7 +19,7 @@ def test_weight_decay_spares_biases_scales_and_embeddings():
     module = nn.ModuleDict(
         {"dense": nn.Linear(3, 2), "norm": nn.LayerNorm(2), "table": nn.Embedding(4, 3), "label": FieldEncoder(kind, 3)}
     )
-    groups = optimizer(module, None).optimizer.param_groups
+    groups = optimizer(module, None).optimizers["adamw"].param_groups
     decayed = {id(p) for group in groups if group["weight_decay"] for p in group["params"]}
     assert [name for name, p in module.named_parameters() if id(p) in decayed] == ["dense.weight"]
     assert sum(len(group["params"]) for group in groups) == len(list(module.parameters()))
@@ -49,6 +48,26 @@ def test_one_step_without_decay_moves_each_weight_by_the_learning_rate():
     step(optimizer(module, lambda batch: Loss(module(batch.x).sum()), weight_decay=0.0), lr=0.1)
     moved = torch.cat([(p - b).abs().flatten() for p, b in zip(module.parameters(), before, strict=True)])
     torch.testing.assert_close(moved, torch.full_like(moved, 0.1), rtol=1e-3, atol=0)
+
+
+def test_muon_takes_an_orthogonal_step_of_each_kernel_as_large_as_adamws():
+    torch.manual_seed(0)
+    module = nn.Conv1d(6, 8, 3)
+    kernel, bias = (p.detach().clone() for p in module.parameters())
+    x = torch.randn(16, 6, 9)
+    step(optimizer(module, lambda _: Loss(module(x).square().mean()), method="muon", weight_decay=0.0), lr=0.1)
+    moved = (module.weight.detach() - kernel).flatten(1)
+    scale = torch.linalg.svdvals(moved) / (0.1 * 0.2 * 18**0.5)  # Liu et al., equation 4
+    assert scale.min() > 0.5 and scale.max() < 1.3
+    torch.testing.assert_close((module.bias.detach() - bias).abs(), torch.full((8,), 0.1), rtol=1e-3, atol=0)
+
+
+def test_muon_leaves_embeddings_to_adamw():
+    kind = Field(name="kind", kind="category", size=4)
+    module = nn.ModuleDict({"dense": nn.Linear(3, 2), "label": FieldEncoder(kind, 3)})
+    optimizers = optimizer(module, None, method="muon").optimizers
+    counts = {name: sum(p.numel() for g in o.param_groups for p in g["params"]) for name, o in optimizers.items()}
+    assert counts == {"muon": 6, "adamw": 2 + 4 * 3 + 3}
 
 
 def test_a_part_that_is_only_logged_may_be_infinite():

@@ -1,0 +1,52 @@
+"""More notes than were recorded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from synthgen import checks
+from synthgen.records import Batch
+from synthgen.signal.resampling import length_at, stretch
+
+
+@dataclass(frozen=True, kw_only=True)
+class Retune:
+    """Plays some notes of a batch a little higher or lower, by resampling, and labels them so.
+
+    A sampler does the same between the keys that were recorded, so that a model learns what lies between two pitches.
+    """
+
+    share: float = 0.5
+    """Share of the notes of a batch."""
+    semitones: float = 1.0
+    """Largest shift either way."""
+
+    def __post_init__(self) -> None:
+        checks.between("share", self.share, 0, 1)
+        checks.between("semitones", self.semitones, 0, 12)
+
+    def __call__(self, batch: Batch) -> Batch:
+        """Waveforms (B, 1, T) and their label ``pitch``; draws from torch's global generator, which the trainer seeds."""
+        count = int(len(batch) * self.share)
+        if not count:
+            return batch
+        media, pitch = batch.x.clone(), batch.labels["pitch"].clone()
+        shifts = (2 * torch.rand(count) - 1) * self.semitones
+        for index, shift in enumerate(shifts.tolist()):
+            media[index], raised = retuned(batch.x[index], shift)
+            pitch[index] += raised
+        return Batch(media, {**batch.labels, "pitch": pitch})
+
+
+def retuned(x: Tensor, semitones: float) -> tuple[Tensor, float]:
+    """A note (..., T) about `semitones` higher in as many samples, and by how much exactly.
+
+    Where the higher note is over too early, the end of the original stands: it is released by then, and silence would
+    be learned as part of the note.
+    """
+    length, raised = length_at(x.shape[-1], semitones)
+    y = stretch(x, length)[..., : x.shape[-1]]
+    return torch.cat([y, x[..., y.shape[-1] :]], dim=-1), raised

@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from synthgen.checks import UserError
+from synthgen.data.augmentation import Retune, retuned
+from synthgen.records import Batch
+from synthgen.signal.pitch import midi_to_hz
+
+
+def notes(pitches: list[float]) -> Batch:
+    pitch = torch.tensor(pitches)
+    time = torch.arange(16_000) / 16_000
+    x = torch.sin(2 * torch.pi * midi_to_hz(pitch)[:, None] * time)[:, None]
+    return Batch(x, {"pitch": pitch, "instrument": torch.arange(len(pitches))})
+
+
+def test_a_retuned_note_sounds_at_its_new_label():
+    before = notes([57.0, 60.0, 64.0, 69.0])
+    after = Retune(share=1.0)(before)
+    assert (after.labels["pitch"] - before.labels["pitch"]).abs().max() > 0.1
+    for x, midi in zip(after.x[:, 0], after.labels["pitch"], strict=True):
+        peak = torch.fft.rfft(x[:12_000] * torch.hann_window(12_000), n=160_000).abs().argmax() / 10
+        assert abs(peak - midi_to_hz(midi)) < 0.2
+    assert torch.equal(after.labels["instrument"], before.labels["instrument"])
+
+
+def test_only_the_share_is_retuned_and_the_batch_itself_stays():
+    before = notes([60.0] * 8)
+    x = before.x.clone()
+    after = Retune(share=0.25)(before)
+    changed = (after.x != before.x).flatten(1).any(1)
+    assert changed.tolist() == [True] * 2 + [False] * 6
+    assert torch.equal(before.x, x) and before.labels["pitch"].eq(60).all()
+
+
+def test_the_same_seed_retunes_alike():
+    torch.manual_seed(5)
+    one = Retune()(notes([60.0] * 4))
+    torch.manual_seed(5)
+    other = Retune()(notes([60.0] * 4))
+    assert torch.equal(one.x, other.x) and torch.equal(one.labels["pitch"], other.labels["pitch"])
+
+
+def test_a_higher_note_keeps_its_length_and_the_end_of_the_original():
+    x = notes([60.0]).x[0]
+    y, raised = retuned(x, 0.8)
+    assert y.shape == x.shape and raised > 0.7
+    assert torch.equal(y[:, -500:], x[:, -500:])
+
+
+@pytest.mark.parametrize("options", [{"share": -0.1}, {"share": 1.1}, {"semitones": 13}, {"semitones": float("nan")}])
+def test_options_out_of_range_are_named(options):
+    with pytest.raises(UserError, match=next(iter(options))):
+        Retune(**options)
