@@ -64,10 +64,11 @@ def main(recipe: Recipe) -> None:
     data = NSynth(recipe.data, recipe.representation)
     distance = {"media": MultiResolution(), "decode": recipe.representation.decode, "weight": recipe.heard}
     model = Decoder(data.spec, recipe.model, OnMedia(example=recipe.loss, **distance))
-    checkpoint.load_into(model, recipe.start)
+    start = checkpoint.load_into(model, recipe.start)
     trainer = Trainer(model, recipe.representation, recipe.train, recipe.folder)
     sample = partial(write_samples, trainer.average.model, recipe.representation, data.valid, recipe.folder)
-    trainer.fit(data.train, data.valid, augment=recipe.augment, on_sample=lambda t: sample(step=t.step))
+    options = {"augment": recipe.augment, "provenance": start}
+    trainer.fit(data.train, data.valid, on_sample=lambda t: sample(step=t.step), **options)
     if trainer.group.rank == 0:
         report = evaluate(trainer.average.model, recipe.representation, data, limit=recipe.limit, seed=recipe.seed)
         print(f"{report.table()}\n\nnotes and pictures: {recipe.folder / 'samples'}")

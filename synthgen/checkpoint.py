@@ -114,21 +114,26 @@ def load(path: Path, *, device: str = "cpu") -> Checkpoint:
     )
 
 
-def load_into(model: Model, path: Path | None) -> None:
+def load_into(model: Model, path: Path | None) -> dict[str, Any]:
     """Give `model` the weights of a checkpoint of the same shape, to go on training from; None leaves its own.
+
+    Returns:
+        What the new run's provenance should say: ``{"start": the checkpoint's provenance}``, or nothing.
 
     Raises:
         UserError: as `load`, or the checkpoint holds a model of another shape.
     """
     if path is None:
-        return
-    weights = load(path).model.state_dict()
+        return {}
+    loaded = load(path)
+    weights = loaded.model.state_dict()
     found, expected = ({k: list(v.shape) for k, v in state.items()} for state in (weights, model.state_dict()))
     try:
         _check_shapes(expected, found)
     except UserError as error:
         raise UserError(f"{path}: another model than this one; {error}") from error
     model.load_state_dict(weights)
+    return {"start": loaded.provenance}
 
 
 def describe(path: Path) -> dict[str, Any]:

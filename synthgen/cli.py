@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import difflib
 import importlib
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
@@ -17,6 +18,7 @@ import tyro
 from synthgen import __version__, checks
 
 if TYPE_CHECKING:
+    from synthgen.heads import Sampling
     from synthgen.rendering.library import ModelInfo
     from synthgen.rendering.plan import Plan
 
@@ -48,6 +50,27 @@ class Instruments:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Draw:
+    """How a model draws that makes one sample after the other; other models take none of it."""
+
+    temperature: float | None = None
+    """Above 0; 1 draws as the model has learned, less makes likely samples likelier."""
+    top_k: int | None = None
+    """Draw among so many of the likeliest values only."""
+    top_p: float | None = None
+    """Draw among the fewest values that hold this much probability together."""
+
+    def sampling(self) -> Sampling | None:
+        """The same for a synthesizer; None where nothing was chosen."""
+        chosen = {name: value for name, value in dataclasses.asdict(self).items() if value is not None}
+        if not chosen:
+            return None
+        from synthgen.heads import Sampling
+
+        return Sampling(**chosen)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Note:
     """Make one note and write it to a file."""
 
@@ -63,13 +86,25 @@ class Note:
     """The same seed gives the same file."""
     model: str = "spectrogram"
     """Name of a bundled model, or path of a checkpoint or of a training run's folder."""
+    draw: tyro.conf.OmitArgPrefixes[Draw] = Draw()
+    """Models that draw one sample after the other."""
+    beginning: Path | None = None
+    """Recording that such a model goes on from, mono and at the model's rate."""
 
     def run(self) -> None:
         from synthgen.data.layout import write_audio
+        from synthgen.rendering.request import Request
         from synthgen.rendering.synthesizer import Synthesizer
 
         synthesizer = Synthesizer.load(self.model)
-        note = synthesizer.note(self.instrument, pitch=self.pitch, velocity=self.velocity, seed=self.seed)
+        asked = {"pitch": self.pitch, "velocity": self.velocity, "seed": self.seed}
+        with _bar(synthesizer.draws_samples) as progress:
+            options = {"sampling": self.draw.sampling(), "progress": progress}
+            if self.beginning is None:
+                note = synthesizer.note(self.instrument, **asked, **options)
+            else:
+                request = Request(instrument=self.instrument, **asked)
+                note = synthesizer.complete(self.beginning, request, **options)
         write_audio(self.out, note.audio, sample_rate=note.sample_rate)
         if note.clipped:
             print(f"synthgen: {note.clipped} samples reached beyond [-1, 1] and were clipped", file=sys.stderr)
@@ -125,6 +160,23 @@ class Render:
         if stray:
             raise checks.UserError(f"{', '.join(stray)} must come with --grid; the PLAN names its own")
         return read_csv(self.plan, model.repertoire, skip_bad=self.skip_bad)
+
+
+@contextlib.contextmanager
+def _bar(wanted: bool) -> Iterator[Callable[[int, int], None] | None]:
+    """A progress bar for the samples of one note."""
+    if not wanted:
+        yield None
+        return
+    from tqdm import tqdm
+
+    with tqdm(unit=" samples", unit_scale=True, disable=None, leave=False) as bar:
+
+        def show(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        yield show
 
 
 COMMANDS = {

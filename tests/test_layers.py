@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 ROWS = [
-    {"records", "checks", "config", "files", "script"},
+    {"records", "checks", "config", "files", "script", "threads"},
     {"signal", "nn", "kernels"},
     {"losses", "heads", "representations"},
     {"data", "models"},

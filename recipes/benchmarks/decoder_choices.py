@@ -10,38 +10,48 @@ import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from synthgen.data.augmentation import Retune
 from synthgen.data.nsynth import NSynth
 from synthgen.evaluation.machine import machine
 from synthgen.evaluation.report import evaluate
 from synthgen.losses.spectral import MultiResolution, OnMedia, SpectrogramError
-from synthgen.models import Decoder
+from synthgen.models.decoder import Criterion, Decoder
 from synthgen.representations import Spectrogram
 from synthgen.script import run
 from synthgen.training import Trainer
+from synthgen.training.optimization import Method
 from synthgen.training.seeding import seed_everything
 
-CHOSEN = Spectrogram(phase="griffin_lim")
-MODEL = Decoder.Config(periodic="pitch")
-ERROR = SpectrogramError()
 INTEGRATED = Spectrogram(phase="integrate", iterations=0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Variant:
+    """A training; the defaults are what the recipe does."""
+
+    representation: Spectrogram = field(default_factory=lambda: Spectrogram(phase="griffin_lim"))
+    model: Decoder.Config = field(default_factory=lambda: Decoder.Config(periodic="pitch"))
+    error: Criterion = field(default_factory=SpectrogramError)
+    augment: Retune = field(default_factory=Retune)
+    method: Method = "muon"
+    lr: float = 7e-3
+
+
+MODEL = Variant().model
+WINDOW = replace(MODEL, strides=((2, 2), (2, 2), (4, 2), (4, 1)), patch=(1, 4))
+WAVEFORM = OnMedia(example=SpectrogramError(), media=MultiResolution(), decode=INTEGRATED.decode, weight=0.02)
 VARIANTS = {
-    "as chosen": (CHOSEN, MODEL, ERROR),
-    "L1 of log magnitude": (CHOSEN, MODEL, SpectrogramError(magnitude="l1")),
-    "without periodic features": (CHOSEN, replace(MODEL, periodic=""), ERROR),
-    "repetition, not transposed": (CHOSEN, replace(MODEL, upsampling="repeat"), ERROR),
-    "dense layers": (CHOSEN, replace(MODEL, body="mlp", channels=(512, 64)), ERROR),
-    "2048/512": (
-        replace(CHOSEN, n_fft=2048, hop_length=512),
-        replace(MODEL, strides=((2, 2), (2, 2), (4, 2), (4, 1)), patch=(1, 4)),
-        ERROR,
-    ),
-    "instantaneous frequency": (INTEGRATED, MODEL, ERROR),
-    "with Griffin-Lim after it": (replace(INTEGRATED, iterations=8), MODEL, ERROR),
-    "loss on the waveform": (
-        INTEGRATED,
-        MODEL,
-        OnMedia(example=ERROR, media=MultiResolution(), decode=INTEGRATED.decode, weight=0.02),
-    ),
+    "as chosen": Variant(),
+    "AdamW at 3e-3": Variant(method="adamw", lr=3e-3),
+    "no retuned notes": Variant(augment=Retune(share=0.0)),
+    "L1 of log magnitude": Variant(error=SpectrogramError(magnitude="l1")),
+    "without periodic features": Variant(model=replace(MODEL, periodic="")),
+    "repetition, not transposed": Variant(model=replace(MODEL, upsampling="repeat")),
+    "dense layers": Variant(model=replace(MODEL, body="mlp", channels=(512, 64))),
+    "2048/512": Variant(representation=Spectrogram(phase="griffin_lim", n_fft=2048, hop_length=512), model=WINDOW),
+    "instantaneous frequency": Variant(representation=INTEGRATED),
+    "with Griffin-Lim after it": Variant(representation=replace(INTEGRATED, iterations=8)),
+    "loss on the waveform": Variant(representation=INTEGRATED, error=WAVEFORM),
 }
 
 
@@ -64,19 +74,27 @@ class Benchmark:
 
 def measure(benchmark: Benchmark, name: str) -> str:
     """Train a variant and return its row."""
-    representation, config, error = VARIANTS[name]
+    variant = VARIANTS[name]
     seed_everything(benchmark.seed)
-    data = NSynth(benchmark.data, representation)
-    model = Decoder(data.spec, config, error)
-    train = Trainer.Config(steps=benchmark.steps, batch_size=benchmark.batch_size, lr=3e-3, precision="bfloat16")
+    data = NSynth(benchmark.data, variant.representation)
+    model = Decoder(data.spec, variant.model, variant.error)
+    train = Trainer.Config(
+        steps=benchmark.steps,
+        batch_size=benchmark.batch_size,
+        method=variant.method,
+        lr=variant.lr,
+        warmup=50,
+        ema=0.99,
+        precision="bfloat16",
+        save_every=0,
+    )
     started = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
-        trainer = Trainer(model, representation, replace(train, save_every=0), Path(folder))
-        trainer.fit(data.train)
+        trainer = Trainer(model, variant.representation, train, Path(folder))
+        trainer.fit(data.train, augment=variant.augment)
     minutes = (time.perf_counter() - started) / 60
-    report = evaluate(
-        trainer.average.model, representation, data, part="valid", limit=benchmark.limit, seed=benchmark.seed
-    )
+    options = {"part": "valid", "limit": benchmark.limit, "seed": benchmark.seed}
+    report = evaluate(trainer.average.model, variant.representation, data, **options)
     size = sum(p.numel() for p in model.parameters()) / 1e6
     distances = f"{report.distance('generated'):.2f} | {report.distance_at('generated', 1024):.2f}"
     return f"| {name} | {distances} | {size:.1f} | {minutes:.1f} | {report.times_real_time:.0f} |"

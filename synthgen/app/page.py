@@ -30,13 +30,19 @@ def build(service: NoteService, model: str) -> gr.Blocks:
     def make_note(request: Any) -> Answer:
         return service.note(request)
 
+    def note_progress(request: Any) -> Answer:
+        return service.progress(request)
+
+    def stop_note(request: Any) -> Answer:
+        return service.stop(request)
+
     with gr.Blocks(title="synthgen", analytics_enabled=False) as page:
         gr.HTML(
             html_template=_static("page.html"),
             css_template=_static("page.css"),
             js_on_load="\n".join(_static(f"{name}.js") for name in SCRIPTS),
             apply_default_css=False,
-            server_functions=[describe_model, make_note],
+            server_functions=[describe_model, make_note, note_progress, stop_note],
             config=service.describe({"model": model}),
         )
     page.queue(max_size=16, api_open=False)

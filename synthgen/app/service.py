@@ -37,6 +37,7 @@ class NoteRequest:
         velocity: MIDI velocity.
         seed: See `Synthesizer.note`.
         pressed: A key waits for it, so it does not queue behind notes that are made in advance.
+        ticket: Any name of this request that is not in use, by which the page asks how far it is and stops it.
     """
 
     model: str
@@ -45,8 +46,10 @@ class NoteRequest:
     velocity: int
     seed: int = 0
     pressed: bool = False
+    ticket: str = ""
 
     def __post_init__(self) -> None:
+        checks.between("length of a ticket", len(self.ticket), 0, MAX_NAME)
         checks.between("instruments in a blend", len(self.instrument), 1, MAX_BLEND)
         for name in self.instrument:
             checks.between("length of an instrument's name", len(name), 1, MAX_NAME)
@@ -57,6 +60,34 @@ class ModelRequest:
     """What the page sends to learn about a model."""
 
     model: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class TicketRequest:
+    """What the page sends about a note that is being made."""
+
+    ticket: str
+
+
+class Stopped(Exception):  # noqa: N818 - nothing went wrong
+    """The page no longer wants the note."""
+
+
+class Making:
+    """A note that is being made: how far it is, and whether it is still wanted."""
+
+    def __init__(self) -> None:
+        self.done, self.total, self.stopped = 0, 0, False
+
+    def report(self, done: int, total: int) -> None:
+        """Take down how many samples are made.
+
+        Raises:
+            Stopped: the note is no longer wanted.
+        """
+        self.done, self.total = done, total
+        if self.stopped:
+            raise Stopped
 
 
 class Recent:
@@ -123,6 +154,7 @@ class NoteService:
         self._loading = threading.Lock()
         self._recent = Recent(cache_bytes)
         self._pressed, self._ahead = Lane(), Lane()
+        self._making: dict[str, Making] = {}
 
     def describe(self, request: Any) -> Answer:
         """What a model can play, for a `ModelRequest` as a dictionary."""
@@ -131,6 +163,14 @@ class NoteService:
     def note(self, request: Any) -> Answer:
         """The samples of a note as base64 of little-endian int16, for a `NoteRequest` as a dictionary."""
         return _answer(lambda: self._note(config.from_dict(NoteRequest, request, where="request")))
+
+    def progress(self, request: Any) -> Answer:
+        """Samples made and wanted of the note of a `TicketRequest`, both 0 before and after it is made."""
+        return _answer(lambda: self._progress(config.from_dict(TicketRequest, request, where="request")))
+
+    def stop(self, request: Any) -> Answer:
+        """Stop making the note of a `TicketRequest`; its own answer is then ``{"stopped": True}``."""
+        return _answer(lambda: self._stop(config.from_dict(TicketRequest, request, where="request")))
 
     def synthesizer(self, name: str) -> Synthesizer:
         """The synthesizer that the page calls `name`.
@@ -153,6 +193,7 @@ class NoteService:
             "pitches": synthesizer.pitches,
             "velocities": synthesizer.info.repertoire.velocities,
             "sample_rate": synthesizer.sample_rate,
+            "slow": synthesizer.draws_samples,
         }
 
     def _note(self, asked: NoteRequest) -> Answer:
@@ -163,15 +204,31 @@ class NoteService:
         key = (asked.model, request.instrument_name, request.pitch, request.velocity, request.seed)
         answer = self._recent.get(key)
         if answer is None:
-            with self._pressed if asked.pressed else self._ahead:
-                answer = self._recent.get(key) or _make(synthesizer, request)
+            making = self._making.setdefault(asked.ticket, Making()) if asked.ticket else Making()
+            try:
+                with self._pressed if asked.pressed else self._ahead:
+                    answer = self._recent.get(key) or _make(synthesizer, request, making)
+            finally:
+                self._making.pop(asked.ticket, None)
             self._recent.put(key, answer)
         return answer
 
+    def _progress(self, asked: TicketRequest) -> Answer:
+        making = self._making.get(asked.ticket) or Making()
+        return {"done": making.done, "total": making.total}
 
-def _make(synthesizer: Synthesizer, request: Request) -> Answer:
+    def _stop(self, asked: TicketRequest) -> Answer:
+        making = self._making.get(asked.ticket)
+        if making is not None:
+            making.stopped = True
+        return {"stopped": making is not None}
+
+
+def _make(synthesizer: Synthesizer, request: Request, making: Making) -> Answer:
+    making.report(0, synthesizer.info.samples)
+    asked = {"pitch": request.pitch, "velocity": request.velocity, "seed": request.seed}
     started = time.perf_counter()
-    note = synthesizer.note(request.instrument, pitch=request.pitch, velocity=request.velocity, seed=request.seed)
+    note = synthesizer.note(request.instrument, **asked, progress=making.report)
     seconds = time.perf_counter() - started
     pcm = base64.b64encode(to_int16(note.audio).astype("<i2").tobytes()).decode("ascii")
     return {"pcm": pcm, "sample_rate": note.sample_rate, "seconds": seconds}
@@ -180,6 +237,8 @@ def _make(synthesizer: Synthesizer, request: Request) -> Answer:
 def _answer(make: Callable[[], Answer]) -> Answer:
     try:
         return make()
+    except Stopped:
+        return {"stopped": True}
     except UserError as error:
         line = " ".join(str(error).split())
         return {"error": line if len(line) <= MAX_LINE else line[: MAX_LINE - 3] + "..."}

@@ -22,22 +22,23 @@ def find_audio(folder: Path, note_str: str) -> Path:
     return next((path for path in paths if path.is_file()), paths[0])
 
 
-def read_audio(path: Path, *, sample_rate: int, samples: int) -> np.ndarray:
-    """The samples of a note in [-1, 1], float32 (samples,).
+def read_audio(path: Path, *, sample_rate: int, samples: int | None = None) -> np.ndarray:
+    """The samples of a recording in [-1, 1], float32 (samples,); any length but none if `samples` is None.
 
     Raises:
-        UserError: the file is missing, cut off, no WAV or FLAC, not mono, or of another rate or length.
+        UserError: the file is missing, cut off, empty, no WAV or FLAC, not mono, or of another rate or length.
     """
     try:
         with path.open("rb") as stream:
             return decode_audio(stream, str(path), sample_rate=sample_rate, samples=samples)
     except FileNotFoundError as error:
-        raise UserError(f"{path}: no such file; add it, or remove the note from examples.json") from error
+        remedy = "name one that exists" if samples is None else "add it, or remove the note from examples.json"
+        raise UserError(f"{path}: no such file; {remedy}") from error
     except OSError as error:
         raise UserError(f"{path}: cannot read ({error.strerror}); mend its permissions") from error
 
 
-def decode_audio(stream: BinaryIO, where: str, *, sample_rate: int, samples: int) -> np.ndarray:
+def decode_audio(stream: BinaryIO, where: str, *, sample_rate: int, samples: int | None = None) -> np.ndarray:
     """`read_audio` for an open, seekable file.
 
     Raises:
@@ -49,11 +50,11 @@ def decode_audio(stream: BinaryIO, where: str, *, sample_rate: int, samples: int
     try:
         with soundfile.SoundFile(stream) as sound:
             _check_format(sound, where, sample_rate=sample_rate, samples=samples)
-            audio = sound.read(dtype="float32")
+            length, audio = sound.frames, sound.read(dtype="float32")
     except soundfile.LibsndfileError as error:
         raise UserError(f"{where}: not a readable WAV or FLAC file ({error.error_string}); make it again") from error
-    if len(audio) != samples:
-        raise UserError(f"{where}: cut off after {len(audio)} of {samples} samples; download or make it again")
+    if len(audio) != length:
+        raise UserError(f"{where}: cut off after {len(audio)} of {length} samples; download or make it again")
     if not np.isfinite(audio).all():
         raise UserError(f"{where}: holds values that are no numbers; make it again")
     return audio
@@ -106,12 +107,14 @@ def _check_whole(stream: BinaryIO, where: str) -> None:
     stream.seek(0)
 
 
-def _check_format(sound: object, where: str, *, sample_rate: int, samples: int) -> None:
+def _check_format(sound: object, where: str, *, sample_rate: int, samples: int | None) -> None:
     if sound.format not in ("WAV", "WAVEX", "FLAC"):
         raise UserError(f"{where}: format={sound.format} must be WAV or FLAC; convert it")
     if sound.samplerate != sample_rate:
         raise UserError(f"{where}: sample_rate={sound.samplerate} must be {sample_rate}; resample it")
     if sound.channels != 1:
         raise UserError(f"{where}: channels={sound.channels} must be 1; mix it down to mono")
-    if sound.frames != samples:
+    if not sound.frames:
+        raise UserError(f"{where}: empty; it must hold at least one sample")
+    if samples is not None and sound.frames != samples:
         raise UserError(f"{where}: length={sound.frames} samples must be {samples}; cut or pad it")

@@ -29,7 +29,7 @@ class Retune:
         checks.between("semitones", self.semitones, 0, 12)
 
     def __call__(self, batch: Batch) -> Batch:
-        """Waveforms (B, 1, T) and their label ``pitch``; draws from torch's global generator, which the trainer seeds."""
+        """Waveforms (B, 1, T) with the label ``pitch``; draws from torch's global generator, seeded by the trainer."""
         count = int(len(batch) * self.share)
         if not count:
             return batch

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import torch
@@ -15,6 +14,7 @@ from synthgen.checks import UserError
 from synthgen.models.base import GenerativeModel
 from synthgen.records import Field, Labels
 from synthgen.representations.base import AudioRepresentation
+from synthgen.threads import one_thread
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,14 +79,3 @@ def relabel(labels: Labels, *, given: tuple[Field, ...], known: tuple[Field, ...
             table = [number.get(name, -1) for name in field.names]
             chosen[field.name] = torch.tensor([*table, -1])[labels[field.name]]  # -1 finds the last
     return chosen
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Let torch compute on one thread for a while: the last bits of a sum depend on how many share it."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

@@ -17,13 +17,14 @@ from synthgen.data.layout import Entry
 from synthgen.data.nsynth import NSynth
 from synthgen.models.base import GenerativeModel
 from synthgen.representations.base import AudioRepresentation
+from synthgen.threads import one_thread
 
 from .baselines import Baselines
 from .distance import RESOLUTIONS
 from .judging import COMPARED, Judge, Judgement
 from .loudness import rank_correlation
 from .pitch import PitchShares, verdict
-from .player import Player, one_thread
+from .player import Player
 
 BASELINES = ("nearest", "mean", "silence")
 TIMED_NOTES = 9

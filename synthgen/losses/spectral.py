@@ -10,6 +10,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from synthgen import checks
 from synthgen.records import Batch, Loss
 from synthgen.signal.stft import stft
 
@@ -63,6 +64,52 @@ class MultiResolution:
 
         errors = [level(estimate, n) - level(target, n) for n in self.n_ffts]
         return torch.stack([(e.square().mean(-2) + 1e-4).sqrt().mean() for e in errors]).mean()
+
+
+@dataclass(frozen=True, kw_only=True)
+class LogPower:
+    """L1 of log power spectra, the loss of SING (Defossez et al., 2018, arXiv:1810.09785, section 3.2)."""
+
+    n_fft: int = 1024
+    """Window and FFT length in samples."""
+    hop_length: int = 256
+    """Step between frames in samples."""
+    epsilon: float = 1.0
+    """Added to the power of the unnormalised STFT: a partial 48 dB below full scale has a power of 1 at n_fft 1024."""
+
+    def __call__(self, estimate: Tensor, target: Tensor) -> Tensor:
+        """Estimate and target, (B, 1, T) -> scalar in nepers of power. Frames are centred, unlike SING's."""
+
+        def level(x: Tensor) -> Tensor:
+            z = stft(x, n_fft=self.n_fft, hop_length=self.hop_length) * (self.n_fft / 4)
+            return (self.epsilon + z.real.square() + z.imag.square()).log()
+
+        return (level(estimate) - level(target)).abs().mean()
+
+
+@dataclass(frozen=True, kw_only=True)
+class WaveformError:
+    """Spectral distance of waveforms, for examples (B, 1, T) of `Waveform`."""
+
+    multi_resolution: float = 0.02
+    """Weight of `MultiResolution`, per dB: about a half range of 64 dB is 1, as in `SpectrogramError`."""
+    log_power: float = 0.0
+    """Weight of `LogPower`."""
+    epsilon: float = 1.0
+    """Of `LogPower`."""
+
+    def __post_init__(self) -> None:
+        for name in ("multi_resolution", "log_power"):
+            checks.between(name, getattr(self, name), 0, 1e6)
+        checks.between("epsilon", self.epsilon, 1e-12, 1e6)
+        checks.between("sum of the loss's weights", self.multi_resolution + self.log_power, 1e-6, 2e6)
+
+    def __call__(self, estimate: Tensor, batch: Batch) -> Loss:
+        """Estimates of ``batch.x``, (B, 1, T) -> loss; a distance of weight 0 is not computed."""
+        distances = {"multi_resolution": MultiResolution(), "log_power": LogPower(epsilon=self.epsilon)}
+        weights = {name: getattr(self, name) for name in distances}
+        parts = {name: d(estimate, batch.x) for name, d in distances.items() if weights[name]}
+        return Loss(sum(weights[name] * value for name, value in parts.items()), parts)
 
 
 @dataclass(frozen=True, kw_only=True)

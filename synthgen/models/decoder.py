@@ -71,7 +71,7 @@ class Decoder(GenerativeModel):
     def __init__(self, spec: DataSpec, config: Config, criterion: Criterion = mean_absolute_error) -> None:
         super().__init__(spec, config)
         self.criterion = criterion
-        _check(spec, config)
+        check_config(spec, config)
         fields = tuple(spec.field(name) for name in config.labels)
         table = 64 if config.encoding == "embedding" else None
         self.encoder = LabelEncoder(fields, config.dim, table=table, dropout=config.label_dropout)
@@ -147,7 +147,8 @@ class Dense(nn.Module):
         return self.layers(vector).view(len(vector), *self.shape)
 
 
-def _check(spec: DataSpec, config: Decoder.Config) -> None:
+def check_config(spec: DataSpec, config: Decoder.Config) -> None:
+    """Raise UserError unless a network of such a shape can be built for the data."""
     for name in (*config.labels, *filter(None, [config.periodic])):
         checks.one_of("label of the model", name, [f.name for f in spec.fields])
     checks.between("dim", config.dim, 1, 8192)

@@ -75,7 +75,7 @@ class FieldEncoder(nn.Module):
 def smooth_table(points: Tensor, dim: int) -> Tensor:
     """First vectors (len(points), dim) of an ordinal's points, alike where the points lie close together.
 
-    Random Fourier features (Rahimi and Recht, 2007, algorithm 1) of a Gaussian kernel a quarter of the range wide: what is
+    Random Fourier features (Rahimi and Recht, 2007, algorithm 1) of a Gaussian a quarter of the range wide: what is
     learned of one pitch or velocity holds for its neighbours from the beginning.
     """
     width = (points[-1] - points[0]).clamp(min=1e-6) / 4

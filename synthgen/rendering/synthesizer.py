@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from torch import Tensor
 
 from synthgen import checkpoint
 from synthgen.checks import UserError
+from synthgen.data.audio import read_audio
+from synthgen.heads import PLAIN, Sampling
+from synthgen.models.autoregressive import Autoregressive, Progress
 from synthgen.models.base import GenerativeModel
 from synthgen.records import Labels
 from synthgen.rendering.library import ModelInfo, inspect
 from synthgen.rendering.note import Note
 from synthgen.rendering.request import Instrument, Request
 from synthgen.representations.base import AudioRepresentation
+from synthgen.threads import one_thread
+
+TOGETHER = 16
+"""Notes that a model which draws sample by sample makes in lockstep."""
 
 
 class Synthesizer:
@@ -24,11 +33,16 @@ class Synthesizer:
 
     A note depends on the model, the request and its seed alone, not on the notes beside it. It is made by one thread,
     since the last bits of a sum depend on how many threads share it.
+
+    Attributes:
+        draws_samples: Whether the model draws one sample after the other: it takes its time, `sampling` says how, and
+            it can go on from a recording.
     """
 
     def __init__(self, info: ModelInfo, model: GenerativeModel, representation: AudioRepresentation) -> None:
         self.info, self.model, self.representation = info, model, representation
         self.device = next((p.device for p in model.parameters()), torch.device("cpu"))
+        self.draws_samples = isinstance(model, Autoregressive)
 
     @classmethod
     def load(cls, name_or_path: str | Path = "spectrogram", *, device: str = "cpu") -> Synthesizer:
@@ -64,7 +78,16 @@ class Synthesizer:
         """Samples per second."""
         return self.info.sample_rate
 
-    def note(self, instrument: Instrument, *, pitch: float | str, velocity: float = 100, seed: int = 0) -> Note:
+    def note(
+        self,
+        instrument: Instrument,
+        *,
+        pitch: float | str,
+        velocity: float = 100,
+        seed: int = 0,
+        sampling: Sampling | None = None,
+        progress: Progress | None = None,
+    ) -> Note:
         """Make one note.
 
         Args:
@@ -73,18 +96,28 @@ class Synthesizer:
             velocity: MIDI velocity, 1 to 127; between learned velocities it interpolates, beyond them the nearest
                 learned one is played.
             seed: The same seed gives the same samples.
+            sampling: Temperature and cuts of a model that draws sample by sample; for others None.
+            progress: Called by such a model with the samples made so far and all of them; what it raises ends the note.
 
         Raises:
             UserError: the model cannot play that; the message names the field, and the closest instruments.
         """
         asked = Request(instrument=instrument, pitch=pitch, velocity=velocity, seed=seed)
-        return self._make(self.info.repertoire.resolve(asked))
+        return self._make([self.info.repertoire.resolve(asked)], sampling, progress)[0]
 
-    def notes(self, requests: Iterable[Request | Mapping[str, Any] | tuple[Any, ...]]) -> list[Note]:
+    def notes(
+        self,
+        requests: Iterable[Request | Mapping[str, Any] | tuple[Any, ...]],
+        *,
+        sampling: Sampling | None = None,
+        progress: Progress | None = None,
+    ) -> list[Note]:
         """Make many notes, each the same bit for bit as `note` alone makes it.
 
         Args:
             requests: Each a `Request`, its fields as a mapping, or a tuple (instrument, pitch[, velocity[, seed]]).
+            sampling: See `note`.
+            progress: See `note`; it is told of groups of up to `TOGETHER` notes, one after the other.
 
         Raises:
             UserError: the model cannot play one of them; all are checked first, and the message counts from 0.
@@ -95,41 +128,105 @@ class Synthesizer:
                 resolved.append(self.info.repertoire.resolve(_request(asked)))
             except UserError as error:
                 raise UserError(f"request {index}: {error}") from error
-        return [self._make(request) for request in resolved]
+        size = TOGETHER if self._in_lockstep() else 1
+        groups = [resolved[i : i + size] for i in range(0, len(resolved), size)]
+        return [note for group in groups for note in self._make(group, sampling, progress)]
 
-    def _make(self, request: Request) -> Note:
-        rng = torch.Generator(self.device).manual_seed(request.seed)
-        with torch.inference_mode(), _one_thread():
-            example = self.model.sample(1, self._labels(request), rng=rng)
-            audio = self.representation.decode(example, rng=rng)[0, 0].float().cpu().numpy()
+    def complete(
+        self,
+        beginning: str | Path | np.ndarray,
+        request: Request | Mapping[str, Any] | tuple[Any, ...],
+        *,
+        sampling: Sampling | None = None,
+        progress: Progress | None = None,
+    ) -> Note:
+        """Go on from the beginning of a note, as a model that draws sample by sample can.
+
+        Args:
+            beginning: Mono WAV or FLAC file at the model's rate, or samples in [-1, 1], (T,).
+            request: What the note is, as in `notes`.
+            sampling: See `note`.
+            progress: See `note`.
+
+        Raises:
+            UserError: the beginning is empty, too long or of another rate, or the model cannot go on from one.
+        """
+        if not self.draws_samples:
+            raise UserError(f"model {self.name!r} cannot go on from a recording; one that draws sample by sample can")
+        resolved = self.info.repertoire.resolve(_request(request))
+        if isinstance(beginning, np.ndarray):
+            return self._make([resolved], sampling, progress, _waveform(beginning))[0]
+        audio = read_audio(Path(beginning), sample_rate=self.sample_rate)
+        try:
+            return self._make([resolved], sampling, progress, _waveform(audio))[0]
+        except UserError as error:
+            raise UserError(f"{beginning}: {error}") from error
+
+    def _make(
+        self,
+        requests: Sequence[Request],
+        sampling: Sampling | None,
+        progress: Progress | None,
+        beginning: Tensor | None = None,
+    ) -> list[Note]:
+        streams = [torch.Generator(self.device).manual_seed(request.seed) for request in requests]
+        with torch.inference_mode(), nullcontext() if self._in_lockstep() else one_thread():
+            examples = self._examples(requests, streams, sampling, progress, beginning)
+            media = [self.representation.decode(x[None], rng=s) for x, s in zip(examples, streams, strict=True)]
+        return [self._note(request, x) for request, x in zip(requests, media, strict=True)]
+
+    def _examples(
+        self,
+        requests: Sequence[Request],
+        streams: list[torch.Generator],
+        sampling: Sampling | None,
+        progress: Progress | None,
+        beginning: Tensor | None,
+    ) -> Tensor:
+        labels, n = self._labels(requests), len(requests)
+        if not isinstance(self.model, Autoregressive):
+            if sampling is not None:
+                raise UserError(
+                    f"model {self.name!r} takes no temperature, top_k or top_p; leave them out, or choose a model that"
+                    " draws sample by sample"
+                )
+            return torch.cat([self.model.sample(1, labels, rng=rng) for rng in streams])
+        sampling = sampling or PLAIN
+        if not sampling.temperature > 0:
+            raise UserError(f"temperature={sampling.temperature:g} must be above 0; 1 draws as the model has learned")
+        options = {"rng": streams, "sampling": sampling, "progress": progress}
+        if beginning is None:
+            return self.model.sample(n, labels, **options)
+        known = self.representation.encode(beginning.to(self.device))[:, 0]
+        return self.model.complete(known, labels, **options)
+
+    def _in_lockstep(self) -> bool:
+        """Whether several notes at once, on several threads, come out as they do alone."""
+        return isinstance(self.model, Autoregressive) and self.model.keeps_examples_apart()
+
+    def _note(self, request: Request, media: Tensor) -> Note:
         labels = {"instrument": request.instrument_name, "pitch": request.pitch, "velocity": request.velocity}
+        audio = media[0, 0].float().cpu().numpy()
         return Note(audio=audio, sample_rate=self.sample_rate, labels=labels | {"seed": request.seed})
 
-    def _labels(self, request: Request) -> Labels:
+    def _labels(self, requests: Sequence[Request]) -> Labels:
         """Only what the model knows: it may have no velocity; family and source are left unknown."""
         names = self.info.repertoire.instruments
-        if isinstance(request.instrument, str):
-            instrument = torch.tensor([names.index(request.instrument)])
-        else:
-            instrument = torch.tensor([[request.instrument.get(name, 0.0) for name in names]])
+        blends = [r.instrument if isinstance(r.instrument, Mapping) else {r.instrument: 1.0} for r in requests]
         labels = {
-            "instrument": instrument,
-            "pitch": torch.tensor([float(request.pitch)]),
-            "velocity": torch.tensor([float(request.velocity)]),
+            "instrument": torch.tensor([[blend.get(name, 0.0) for name in names] for blend in blends]),
+            "pitch": torch.tensor([float(request.pitch) for request in requests]),
+            "velocity": torch.tensor([float(request.velocity) for request in requests]),
         }
         known = {field.name for field in self.model.spec.fields}
         return {name: label.to(self.device) for name, label in labels.items() if name in known}
 
 
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Torch keeps this setting for each calling thread apart, so that it may be changed for a while."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
+def _waveform(audio: np.ndarray) -> Tensor:
+    """Samples (T,) as media (1, 1, T)."""
+    if audio.ndim != 1 or not audio.size or not np.isfinite(audio).all():
+        raise UserError(f"beginning of shape {audio.shape} must be (samples,), at least one, all finite numbers")
+    return torch.from_numpy(audio.astype(np.float32))[None, None]
 
 
 def _request(asked: Request | Mapping[str, Any] | tuple[Any, ...]) -> Request:

@@ -2,11 +2,13 @@
 
 from .base import AudioRepresentation, Representation
 from .mulaw import MuLaw
+from .pcm import Pcm
 from .spectrogram import Spectrogram
 from .waveform import Waveform
 
 REPRESENTATIONS: dict[str, type[Representation]] = {
     "mulaw": MuLaw,
+    "pcm": Pcm,
     "spectrogram": Spectrogram,
     "waveform": Waveform,
 }

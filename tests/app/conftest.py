@@ -24,7 +24,10 @@ SAMPLES = 4800
 
 
 class Tones:
-    """Stands in for a synthesizer: a sine whose level is its velocity; the flute's sounds an octave higher."""
+    """Stands in for a synthesizer: a sine whose level is its velocity; the flute's sounds an octave higher.
+
+    Called "slow" it tells how many samples are made, as a model does that draws one after the other.
+    """
 
     def __init__(self, name: str) -> None:
         known = Repertoire(
@@ -34,12 +37,16 @@ class Tones:
         self.instruments, self.pitches, self.sample_rate = list(known.instruments), known.pitches, SAMPLE_RATE
         self.calls: list[Request] = []
         self.before = lambda request: None
+        self.draws_samples = name == "slow"
 
-    def note(self, instrument, *, pitch, velocity, seed) -> Note:
+    def note(self, instrument, *, pitch, velocity, seed, progress=None) -> Note:
         asked = Request(instrument=instrument, pitch=pitch, velocity=velocity, seed=seed)
         request = self.info.repertoire.resolve(asked)
         self.calls.append(request)
-        self.before(request)
+        for done in range(0, SAMPLES, SAMPLES // 4) if self.draws_samples else (0,):
+            self.before(request)
+            if self.draws_samples:
+                progress(done + SAMPLES // 4, SAMPLES)
         if request.instrument == "<b>broken</b>":
             raise UserError("instrument='broken' cannot be played\nnor can it be shown on two lines")
         return Note(audio=make_tone(request.pitch, request.velocity, request.instrument), sample_rate=SAMPLE_RATE)
@@ -52,8 +59,9 @@ def make_tone(pitch: float, velocity: float, instrument: object = "organ") -> np
 
 @pytest.fixture(scope="session")
 def make_service():
-    """Services of two models that play tones."""
-    return lambda **options: NoteService({"tones": "tones", "other": "other"}, load=Tones, **options)
+    """Services of three models that play tones, the last of them slow."""
+    names = ("tones", "other", "slow")
+    return lambda **options: NoteService({name: name for name in names}, load=Tones, **options)
 
 
 @pytest.fixture

@@ -251,6 +251,27 @@ def test_another_model_is_loaded(page, site):
     page.wait_for_function("synthgen.model.model === 'tones'")
 
 
+def test_a_slow_model_makes_what_is_pressed_shows_how_far_and_can_be_stopped(page, site):
+    slow, go_on = site[1].synthesizer("slow"), threading.Event()
+    choose(page, "model", "slow")
+    page.wait_for_function("synthgen.model.model === 'slow'")
+    assert "press one to make it" in page.text_content("[data-status]")
+    slow.before = lambda request: go_on.wait(30) if slow.calls.count(request) == 1 else None
+    page.keyboard.press("a")
+    page.wait_for_function("synthgen.ui.status.textContent.startsWith('Making C4')")
+    page.wait_for_function("synthgen.bank.requests > 0 && !synthgen.ui.cancel.hidden")
+    page.click("[data-cancel]")
+    page.evaluate("synthgen.bank.cancel()")  # returns when the server has heard of it
+    go_on.set()
+    page.wait_for_function("synthgen.ui.cancel.hidden && !synthgen.bank.pending.size")
+    assert page.evaluate("synthgen.presses.length") == 0 and page.evaluate("synthgen.ui.error.hidden")
+    page.keyboard.press("a")
+    assert last_press(page)["pitch"] == 60
+    assert [call.pitch for call in slow.calls] == [60, 60]
+    choose(page, "model", "tones")
+    page.wait_for_function("synthgen.model.model === 'tones'")
+
+
 def test_fits_a_telephone(page):
     page.set_viewport_size({"width": 390, "height": 844})
     page.wait_for_function("synthgen.keyboard.visible.length < 20")

@@ -25,12 +25,14 @@ def test_a_note_keeps_its_level(service):
 def test_describes_a_model(service):
     assert service.describe({"model": "tones"}) == {
         "model": "tones",
-        "models": ["tones", "other"],
+        "models": ["tones", "other", "slow"],
         "instruments": ["organ", "flute", "<b>broken</b>"],
         "pitches": (45.0, 80.0),
         "velocities": (25.0, 50.0, 100.0),
         "sample_rate": 16000,
+        "slow": False,
     }
+    assert service.describe({"model": "slow"})["slow"]
 
 
 def test_the_same_note_is_made_once_whatever_the_order_of_a_blend(service):
@@ -38,6 +40,45 @@ def test_the_same_note_is_made_once_whatever_the_order_of_a_blend(service):
     service.note(ASKED | {"instrument": {"flute": 0.75, "organ": 0.25}, "pressed": True})
     service.note(ASKED | {"instrument": {"flute": 0.25, "organ": 0.75}})
     assert len(service.synthesizer("tones").calls) == 2
+
+
+def test_tells_how_far_a_slow_note_is(service):
+    synthesizer, seen = service.synthesizer("slow"), []
+    synthesizer.before = lambda request: seen.append(service.progress({"ticket": "t"}))
+    answer = service.note(ASKED | {"model": "slow", "ticket": "t"})
+    assert [made["done"] for made in seen] == [0, 1200, 2400, 3600] and seen[-1]["total"] == 4800
+    assert len(base64.b64decode(answer["pcm"])) == 2 * 4800
+    assert service.progress({"ticket": "t"}) == {"done": 0, "total": 0}
+
+
+def test_a_stopped_note_is_not_made_and_can_be_asked_for_again(service):
+    synthesizer, asked = service.synthesizer("slow"), ASKED | {"model": "slow", "ticket": "t"}
+    synthesizer.before = lambda request: service.stop({"ticket": "t"})
+    assert service.note(asked) == {"stopped": True}
+    assert service.stop({"ticket": "t"}) == {"stopped": False}
+    synthesizer.before = lambda request: None
+    assert "pcm" in service.note(asked)
+
+
+def test_a_note_that_waits_for_its_turn_can_be_stopped(service):
+    synthesizer, first, second = service.synthesizer("slow"), threading.Event(), threading.Event()
+    synthesizer.before = lambda request: (first.set(), second.wait(30))
+    answers = {}
+
+    def ask(ticket: str, pitch: int) -> None:
+        answers[ticket] = service.note(ASKED | {"model": "slow", "ticket": ticket, "pitch": pitch})
+
+    threads = [threading.Thread(target=ask, args=job) for job in (("a", 60), ("b", 61))]
+    threads[0].start()
+    assert first.wait(30)
+    threads[1].start()
+    while not service.stop({"ticket": "b"})["stopped"]:
+        pass
+    second.set()
+    for thread in threads:
+        thread.join()
+    assert "pcm" in answers["a"] and answers["b"] == {"stopped": True}
+    assert {call.pitch for call in synthesizer.calls} == {60}
 
 
 def test_forgets_the_notes_used_longest_ago(make_service):
@@ -72,6 +113,7 @@ def test_forgets_the_notes_used_longest_ago(make_service):
         ({"pitch": 10**400}, "pitch=1000"),
         ({"instrument": {"organ": 10**400}}, "weight of 'organ'"),
         ({"pressed": "yes"}, "request.pressed='yes' must be bool"),
+        ({"ticket": "x" * 10**5}, "length of a ticket=100000 must be between 0 and 200"),
         ({"colour": "red"}, "request has no field colour"),
     ],
 )

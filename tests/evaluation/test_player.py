@@ -3,7 +3,7 @@ import torch
 from toy_tones import Oracle, tone
 
 from synthgen.checks import UserError
-from synthgen.evaluation.player import Player, one_thread, relabel
+from synthgen.evaluation.player import Player, relabel
 from synthgen.records import Field
 
 
@@ -36,11 +36,3 @@ def test_values_that_are_no_numbers_are_refused(tones, waveform):
     model = Oracle(tones.spec, Oracle.Config(gain=float("nan")))
     with pytest.raises(UserError, match="no numbers; train it again"):
         Player(model=model, representation=waveform).play(tones.test.batch(torch.tensor([0])).labels)
-
-
-def test_the_number_of_threads_is_put_back():
-    before = torch.get_num_threads()
-    with pytest.raises(ZeroDivisionError), one_thread():
-        assert torch.get_num_threads() == 1
-        1 / 0  # noqa: B018
-    assert torch.get_num_threads() == before

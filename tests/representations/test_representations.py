@@ -9,12 +9,13 @@ import torch
 
 from synthgen.checks import UserError
 from synthgen.config import from_dict, to_dict
-from synthgen.representations import REPRESENTATIONS, MuLaw, Spectrogram, Waveform
+from synthgen.representations import REPRESENTATIONS, MuLaw, Pcm, Spectrogram, Waveform
 from synthgen.signal.stft import stft
 
 SMALL = {
     "waveform": Waveform(samples=4000),
     "mulaw": MuLaw(samples=4000),
+    "pcm": Pcm(samples=4000),
     "spectrogram": Spectrogram(samples=4000, n_fft=256, hop_length=64, iterations=0),
     "magnitudes": Spectrogram(samples=4000, n_fft=256, hop_length=64, phase="griffin_lim", iterations=4),
 }
@@ -76,10 +77,11 @@ def test_a_note_does_not_depend_on_its_batch(representation):
     [
         (Waveform(), 1e-3, 1e-3),
         (MuLaw(), 32.0, 20.0),
+        (Pcm(), 1e-3, 1e-3),
         (Spectrogram(iterations=0), 0.6, 0.4),
         (Spectrogram(phase="griffin_lim"), 3.0, 2.2),
     ],
-    ids=["waveform", "mulaw", "spectrogram", "magnitudes"],
+    ids=["waveform", "mulaw", "pcm", "spectrogram", "magnitudes"],
 )
 def test_round_trip_of_real_notes(real_notes, representation, worst, mean):
     again = representation.decode(representation.encode(real_notes))

@@ -5,10 +5,13 @@
  * requests are under way: one for a pressed key and one of the background, which starts no other while a key waits.
  */
 class Bank {
-  constructor({ ask, onChange, onError, capacity = 320 }) {
+  constructor({ ask, watch, stop, onChange, onError, onMaking, capacity = 320 }) {
     this.ask = ask;
+    this.watch = watch;
+    this.stop = stop;
     this.onChange = onChange;
     this.onError = onError;
+    this.onMaking = onMaking;
     this.capacity = capacity;
     this.notes = new Map();
     this.pending = new Map();
@@ -19,21 +22,33 @@ class Bank {
     this.generation = 0;
     this.requests = 0;
     this.patch = null;
+    this.slow = false;
+    this.tickets = new Set();
   }
 
-  /** Change to another patch and velocity; what was asked for and has not been sent is dropped. */
-  select(patch, velocity) {
+  /**
+   * Change to another patch and velocity; what was asked for and has not been sent is dropped. A slow patch fetches nothing in
+   * the background, and what it makes is watched and can be stopped.
+   */
+  select(patch, velocity, slow = false) {
     this.generation += 1;
+    this.cancel();
     this.patch = patch;
     this.velocity = velocity;
+    this.slow = slow;
+    this.onChange();
+  }
+
+  /** Stop what a slow patch is making, and drop what waits. */
+  cancel() {
     this.wanted = [];
     this.pressed.splice(0).forEach((job) => job.resolve(null));
-    this.onChange();
+    return Promise.all([...this.tickets].map((ticket) => this.stop({ ticket })));
   }
 
   /** Keys to fetch in the background at the patch's velocity, the first one first. */
   want(pitches) {
-    this.wanted = pitches.filter((pitch) => !this.get(pitch));
+    this.wanted = this.slow ? [] : pitches.filter((pitch) => !this.get(pitch));
     this.pump();
   }
 
@@ -93,7 +108,9 @@ class Bank {
   async receive(name, pitch, velocity, pressed) {
     const generation = this.generation;
     this.requests += 1;
-    const answer = await this.ask({ ...this.patch, pitch, velocity, pressed });
+    const request = { ...this.patch, pitch, velocity, pressed };
+    const answer = this.slow ? await this.follow(request) : await this.ask(request);
+    if (answer.stopped) return null;
     if (answer.error) {
       if (generation === this.generation) {
         this.wanted = [];
@@ -108,5 +125,23 @@ class Bank {
     this.notes.set(name, note);
     if (this.notes.size > this.capacity) this.notes.delete(this.notes.keys().next().value);
     return note;
+  }
+
+  /** Ask for a note that takes its time, and tell the page how far it is. */
+  async follow(request) {
+    const ticket = `${Date.now()}-${Math.random()}`;
+    this.tickets.add(ticket);
+    this.onMaking({ pitch: request.pitch, share: 0 });
+    const timer = setInterval(async () => {
+      const { done, total } = await this.watch({ ticket });
+      if (total && this.tickets.has(ticket)) this.onMaking({ pitch: request.pitch, share: done / total });
+    }, 200);
+    try {
+      return await this.ask({ ...request, ticket });
+    } finally {
+      clearInterval(timer);
+      this.tickets.delete(ticket);
+      this.onMaking(null);
+    }
   }
 }

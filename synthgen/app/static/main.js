@@ -13,8 +13,11 @@ class Page {
     this.picture = new Picture(this.ui.wave, this.ui.spectrum);
     this.bank = new Bank({
       ask: (request) => this.call("make_note", request),
+      watch: (request) => this.call("note_progress", request),
+      stop: (request) => this.call("stop_note", request),
       onChange: () => this.showProgress(),
       onError: (line) => this.showError(line),
+      onMaking: (making) => this.showMaking(making),
     });
     this.keyboard = new Keyboard(this.ui.keys, {
       onPress: (source, pitch, time) => this.press(source, pitch, time),
@@ -38,6 +41,8 @@ class Page {
     on(ui.lower, "click", () => this.keyboard.moveTo(this.keyboard.base - 12));
     on(ui.higher, "click", () => this.keyboard.moveTo(this.keyboard.base + 12));
     on(ui.midi, "click", () => this.connectMidi());
+    on(ui.cancel, "click", () => this.bank.cancel());
+    on(window, "keydown", (event) => event.key === "Escape" && this.bank.cancel());
     on(ui.again, "click", () => this.sound.play(this.last.buffer));
     on(ui.download, "click", () => this.download());
     on(window, "blur", () => this.releaseAll());
@@ -86,7 +91,7 @@ class Page {
     }
     this.showError("");
     const patch = { model: this.model.model, instrument: this.blend(), seed: Number(this.ui.seed.value) };
-    this.bank.select(patch, Number(this.ui.velocity.value));
+    this.bank.select(patch, Number(this.ui.velocity.value), this.model.slow);
     this.prefetch();
   }
 
@@ -126,8 +131,19 @@ class Page {
       this.keyboard.mark(pitch, state);
       if (state === "ready") ready += 1;
     }
+    if (this.making) return;
     this.ui.progress.value = pitches.length ? ready / pitches.length : 0;
-    this.ui.status.textContent = `${ready} of ${pitches.length} keys ready`;
+    const hint = this.bank.slow ? ", press one to make it" : "";
+    this.ui.status.textContent = `${ready} of ${pitches.length} keys ready${hint}`;
+  }
+
+  /** How far the note of a slow model is: {pitch, share}, or null when it is there or was stopped. */
+  showMaking(making) {
+    this.making = making;
+    this.ui.cancel.hidden = !making;
+    if (!making) return;
+    this.ui.progress.value = making.share;
+    this.ui.status.textContent = `Making ${noteName(making.pitch)}: ${Math.round(100 * making.share)} %`;
   }
 
   showError(line) {

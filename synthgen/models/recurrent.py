@@ -1,0 +1,233 @@
+"""SampleRNN (Mehri et al., 2017, arXiv:1612.07837) with two tiers."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from synthgen import checks
+from synthgen.heads import Categorical, HeadName, make_head
+from synthgen.nn.causal import CausalConv1d, ConvCache
+from synthgen.nn.clock import Clock, Cycles
+from synthgen.nn.condition import LabelEncoder
+from synthgen.nn.levels import LevelEntry
+from synthgen.nn.recurrent import GatedRecurrent
+from synthgen.records import Batch, DataSpec, Labels, Loss
+from synthgen.signal.pitch import midi_to_hz
+
+from .autoregressive import Autoregressive
+from .lockstep import Lockstep
+
+MAX_SAMPLES = 2**24
+
+
+class SampleRNN(Autoregressive):
+    """A GRU that takes a step a frame, and dense layers that take one a sample, on waveforms with levels.
+
+    The GRU sees whole frames of samples and gives each sample of the next frame a vector; the dense layers see that
+    vector and the newest samples (section 2). A GRU at the rate of samples, as in WaveRNN (Kalchbrenner et al., 2018,
+    arXiv:1802.08435), makes 64,000 dependent steps a note, which no library makes fast on a CPU in training. Here there
+    are 2,000, and all else is computed side by side; a sample costs a third of what it costs a WaveNet of 30 layers.
+
+    Beyond the paper, the network is told the labels, the time since the onset, and the phase of the pitch. The GRU goes
+    through a note from its onset; gradients go back to the beginning of the crop only (truncated as in section 3.1).
+    """
+
+    @dataclass(frozen=True, kw_only=True)
+    class Config:
+        """Size and inputs of the network."""
+
+        labels: tuple[str, ...] = ("instrument", "pitch", "velocity")
+        """Labels that the model is given; the others are ignored."""
+        dim: int = 128
+        """Size of the label vector."""
+        frame: int = 32
+        """Samples a step of the GRU; 2 ms at 16 kHz."""
+        hidden: int = 384
+        """Size of the GRU's state."""
+        window: int = 32
+        """Newest samples that the dense layers see."""
+        entry: int = 16
+        """Size of the vector that a sample enters as."""
+        channels: int = 128
+        """Width of the dense layers."""
+        layers: int = 3
+        """Number of dense layers before the head."""
+        head: HeadName = "categorical"
+        """A softmax over all levels, for 8-bit mu-law, or a mixture of logistics, for 16 bits."""
+        components: int = 10
+        """Logistics of the mixture."""
+        clock: bool = True
+        """Tell the network the seconds since the onset."""
+        periodic: str = ""
+        """Label in MIDI pitches whose phase the network is told; empty for none."""
+        crop: int = 4096
+        """Samples of each note that a training step looks at, rounded to frames; 0 takes whole notes."""
+        label_dropout: float = 0.0
+        """Probability that a label is withheld in training."""
+
+    config: Config
+
+    def __init__(self, spec: DataSpec, config: Config) -> None:
+        super().__init__(spec, config)
+        _check(spec, config)
+        self.head = make_head(config.head, levels=spec.levels, components=config.components)
+        self.seconds, dim, width = spec.axes[0].step, config.dim, config.channels
+        fields = tuple(spec.field(name) for name in config.labels)
+        self.encoder = LabelEncoder(fields, dim, dropout=config.label_dropout)
+        self.clock = Clock() if config.clock else None
+        self.cycles = Cycles(seconds=self.seconds) if config.periodic else None
+        known = dim + sum(part.channels for part in (self.clock, self.cycles) if part is not None)
+        self.by_frame = nn.Sequential(nn.Linear(known, dim), nn.SiLU(), nn.Linear(dim, dim))
+        self.begin = nn.Linear(dim, config.hidden)
+        self.entry = LevelEntry(self.head.levels, config.entry, rows=isinstance(self.head, Categorical))
+        self.recurrent = GatedRecurrent(config.frame * config.entry + dim, config.hidden)
+        self.spread = nn.Linear(config.hidden, config.frame * width)
+        self.newest = CausalConv1d(config.entry, width, kernel=config.window)
+        self.place = nn.Linear(Cycles.channels, width, bias=False) if config.periodic else None
+        self.dense = nn.ModuleList(nn.Linear(width, width) for _ in range(config.layers))
+        self.out = nn.Linear(width, self.head.channels)
+        with torch.no_grad():
+            self.out.weight.mul_(0.1)
+            self.out.bias.copy_(self.head.initial())
+
+    @property
+    def longest(self) -> int:
+        return super().longest if self.config.clock else MAX_SAMPLES
+
+    def forward(self, x: Tensor, labels: Labels) -> Tensor:
+        return self.stretch(x, labels, start=0, length=x.shape[1])
+
+    def loss(self, batch: Batch) -> Loss:
+        x, frame = self.elements(batch.x), self.config.frame
+        length = min(-(-(self.config.crop or x.shape[1]) // frame) * frame, x.shape[1])
+        # Crops that would begin before the note begin with it, so that onsets are seen as often as what follows.
+        start = max(0, int(torch.randint(-length, x.shape[1] - length + 1, ()))) // frame * frame
+        parameters = self.stretch(x, batch.labels, start=start, length=length).float()
+        nats = -self.head.log_prob(parameters, x[:, start : start + length]).mean()
+        return Loss(nats, {"bits": nats / math.log(2)})
+
+    def init_cache(self, labels: Labels, n: int) -> Cache:
+        vector, hz = self.conditions(labels, n)
+        heard = torch.full((n, self.config.frame), self.head.levels, device=self.device)
+        return Cache(
+            vector=vector, hz=hz, heard=heard, state=self.first_state(vector), newest=self.newest.init_cache(n)
+        )
+
+    def step(self, cache: Cache, previous: Tensor | None) -> Tensor:
+        frame, n = self.config.frame, len(cache.hz)
+        place = cache.position % frame
+        if previous is None:
+            previous = cache.heard[:, -1]
+        else:
+            cache.heard = torch.cat([cache.heard[:, 1:], previous[:, None]], dim=1)
+        if not place:
+            places = torch.arange(cache.position, cache.position + frame, device=self.device).expand(n, -1)
+            told = self.at_frames(cache.vector, cache.hz, places[:, :1])[:, 0]
+            heard = torch.cat([self.entry(cache.heard).flatten(1), told], dim=1)
+            cache.state = self.recurrent.step(heard, cache.state)
+            cache.spread = self.spread(cache.state).view(n, frame, -1) + self.at_places(cache.hz, places)
+        cache.position += 1
+        newest = self.newest.step(self.entry(previous), cache.newest)
+        return self._finish(newest + cache.spread[:, place], previous)
+
+    def compiled(self, labels: Labels, n: int) -> Lockstep | None:
+        from .recurrent_kernel import scanner
+
+        return scanner(self, labels, n)
+
+    def conditions(self, labels: Labels, n: int) -> tuple[Tensor, Tensor]:
+        """Labels and the batch size -> the label vector (n, dim) and the pitch in Hz (n,), NaN where unknown."""
+        vector = self.encoder(labels, n)
+        midi = labels.get(self.config.periodic)
+        hz = torch.full((n,), math.nan, device=vector.device) if midi is None else midi_to_hz(midi.double())
+        return vector, hz
+
+    def first_state(self, vector: Tensor) -> Tensor:
+        """Label vectors (n, dim) -> the GRU's state before the onset (n, hidden)."""
+        return self.begin(vector).tanh()
+
+    def at_frames(self, vector: Tensor, hz: Tensor, places: Tensor) -> Tensor:
+        """What the GRU is told at frames that begin at `places` (B, L), in samples: (B, L, dim)."""
+        told = [vector[:, None].expand(-1, places.shape[1], -1)]
+        if self.clock is not None:
+            told.append(self.clock(places * self.seconds))
+        if self.cycles is not None:
+            told.append(self.cycles(hz, places).transpose(1, 2))
+        return self.by_frame(torch.cat(told, dim=-1))
+
+    def at_places(self, hz: Tensor, places: Tensor) -> Tensor | float:
+        """What the dense layers are told at each of `places` (B, T): (B, T, channels), or 0."""
+        return 0.0 if self.place is None else self.place(self.cycles(hz, places).transpose(1, 2))
+
+    def stretch(self, x: Tensor, labels: Labels, *, start: int, length: int) -> Tensor:
+        """Parameters (B, channels, length) of the samples from `start` on, the beginning of a frame."""
+        frame, stop = self.config.frame, start + length
+        vector, hz = self.conditions(labels, len(x))
+        frames = -(-stop // frame)
+        heard = F.pad(x, (frame, frame), value=self.head.levels)[:, : frames * frame].unflatten(1, (frames, frame))
+        places = torch.arange(frames * frame, device=x.device).expand(len(x), -1)
+        told = self.at_frames(vector, hz, places[:, ::frame])
+        states = self._states(heard, told, self.first_state(vector), start // frame)
+        spread = self.spread(states).unflatten(2, (frame, -1)).flatten(1, 2)[:, :length]
+        before = F.pad(x, (1, 0), value=self.head.levels)[:, :stop]
+        listen = max(0, start - self.newest.span)
+        newest = self.newest(self.entry(before[:, listen:]).transpose(1, 2))[..., start - listen :].transpose(1, 2)
+        y = newest + spread + self.at_places(hz, places[:, start:stop])
+        return self._finish(y, before[:, start:])
+
+    def _states(self, heard: Tensor, told: Tensor, state: Tensor, first: int) -> Tensor:
+        """The GRU's states (B, L, hidden) from frame `first` on, without gradients before it."""
+        if first:
+            with torch.no_grad():
+                entered = torch.cat([self.entry(heard[:, :first]).flatten(2), told[:, :first]], dim=-1)
+                state = self.recurrent(entered, state)[:, -1]
+        return self.recurrent(torch.cat([self.entry(heard[:, first:]).flatten(2), told[:, first:]], dim=-1), state)
+
+    def _finish(self, y: Tensor, before: Tensor) -> Tensor:
+        """(B, *T, width) and the levels before (B, *T) -> parameters (B, channels, *T)."""
+        for layer in self.dense:
+            y = y + layer(F.relu(y))
+        value = torch.where(before == self.head.levels, 0.0, self.head.scale(before))
+        return self.head.relative(self.out(F.relu(y)).movedim(-1, 1).float(), value)
+
+
+@dataclass
+class Cache:
+    """What `SampleRNN.step` knows of n notes in lockstep.
+
+    Attributes:
+        vector: Label vectors (n, dim).
+        hz: Pitches (n,).
+        heard: Levels of the last `frame` samples (n, frame).
+        state: Of the GRU (n, hidden).
+        newest: Past inputs of the dense layers.
+        spread: What they are told of this frame's samples, (n, frame, width).
+        position: Samples taken.
+    """
+
+    vector: Tensor
+    hz: Tensor
+    heard: Tensor
+    state: Tensor
+    newest: ConvCache
+    spread: Tensor | None = None
+    position: int = 0
+
+
+def _check(spec: DataSpec, config: SampleRNN.Config) -> None:
+    checks.equal("axes of a SampleRNN's data", spec.ndim, "number of axes", 1)
+    checks.equal("channels of a SampleRNN's data", spec.shape[0], "number of channels", 1)
+    names = [field.name for field in spec.fields]
+    for name in (*config.labels, *filter(None, [config.periodic])):
+        checks.one_of("label of the model", name, names)
+    for name in ("dim", "hidden", "entry", "channels"):
+        checks.between(name, getattr(config, name), 1, 8192)
+    for name in ("frame", "window"):
+        checks.between(name, getattr(config, name), 1, 1024)
+    checks.between("layers", config.layers, 0, 16)
+    checks.between("crop", config.crop, 0, MAX_SAMPLES)

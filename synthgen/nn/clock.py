@@ -1,0 +1,56 @@
+"""Where a sample lies in its note: seconds since the onset, and place within the period of the pitch."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+SHORTEST, LONGEST = 0.004, 16.0
+"""Range of the time scales of `Clock` in seconds."""
+SCALES = 13
+HARMONICS = (0.5, 1.0, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0)
+"""Multiples of the fundamental of `Cycles`; the half tells odd periods from even ones."""
+
+
+class Clock(nn.Module):
+    """Seconds since the onset as smooth steps, one an octave of time: t / (t + scale).
+
+    Attacks differ by milliseconds and releases by tenths of a second, so that time is seen on a logarithmic scale.
+    """
+
+    channels = SCALES
+
+    def __init__(self) -> None:
+        super().__init__()
+        scales = torch.logspace(math.log2(SHORTEST), math.log2(LONGEST), SCALES, base=2)
+        self.register_buffer("scales", scales, persistent=False)
+
+    def forward(self, seconds: Tensor) -> Tensor:
+        """Seconds (...) -> (..., channels) in [-1, 1]."""
+        return 2 * seconds[..., None] / (seconds[..., None] + self.scales) - 1
+
+
+class Cycles(nn.Module):
+    """Sines and cosines of the phase of a tone that begins at time zero, at `HARMONICS` of its fundamental.
+
+    Harmonics above half the sample rate are zero, and so is all where the pitch is unknown.
+    """
+
+    channels = 2 * len(HARMONICS)
+
+    def __init__(self, *, seconds: float) -> None:
+        """`seconds` is the distance of neighbouring samples."""
+        super().__init__()
+        self.seconds = seconds
+        self.register_buffer("harmonics", torch.tensor(HARMONICS, dtype=torch.float64), persistent=False)
+
+    def forward(self, hz: Tensor, samples: Tensor) -> Tensor:
+        """Fundamentals (B,), NaN where unknown, and positions (B, T) in samples -> (B, channels, T) float32."""
+        known = hz.isfinite()
+        rates = torch.where(known, hz, 0.0).double()[:, None] * self.harmonics.double() * self.seconds
+        cycles = (rates[:, :, None] * samples[:, None].double()) % 1.0
+        heard = known[:, None, None] & (rates < 0.5)[:, :, None]
+        angle = 2 * math.pi * cycles
+        return torch.where(heard.repeat(1, 2, 1), torch.cat([angle.sin(), angle.cos()], dim=1), 0.0).float()

@@ -1,0 +1,68 @@
+"""What is known of a sample before it is made: its place in the note, and the level before it."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from synthgen.nn.clock import HARMONICS, Clock, Cycles
+from synthgen.nn.levels import LevelEntry
+from synthgen.signal.companding import mu_law_decode, mu_law_encode
+
+RATE = 16_000
+
+
+def test_the_clock_tells_milliseconds_and_seconds_apart():
+    clock = Clock()
+    for seconds in (0.0, 0.002, 0.05, 1.0, 3.0, 3.9):
+        here, soon = clock(torch.tensor([seconds, 1.05 * seconds + 0.0005]))
+        assert here.abs().max() <= 1
+        assert (soon - here).max() > 0.01
+
+
+@pytest.mark.parametrize("hz", [65.4, 440.0, 3951.0])
+def test_cycles_repeat_with_the_pitch_however_late(hz):
+    cycles = Cycles(seconds=1 / RATE)
+    samples = torch.arange(RATE)[None]
+    for start in (0, 48_000):
+        wave = cycles(torch.tensor([hz]), samples + start)
+        fundamental = HARMONICS.index(1.0)
+        peak = torch.fft.rfft(wave[0, fundamental]).abs().argmax()
+        assert abs(int(peak) - hz) <= 1
+        expected = torch.sin(2 * math.pi * hz / RATE * (samples[0].double() + start))
+        torch.testing.assert_close(wave[0, fundamental], expected.float(), atol=1e-4, rtol=0)
+
+
+def test_harmonics_above_half_the_rate_are_silent_and_unknown_pitches_too():
+    wave = Cycles(seconds=1 / RATE)(torch.tensor([3000.0, math.nan]), torch.arange(50).expand(2, -1))
+    sines = wave[0, : len(HARMONICS)]
+    assert [bool(sine.any()) for sine in sines] == [h * 3000 < RATE / 2 for h in HARMONICS]
+    assert not wave[1].any()
+
+
+@pytest.mark.parametrize("rows", [True, False])
+def test_levels_enter_alike_where_they_lie_close_together(rows):
+    entry = LevelEntry(256, 32, rows=rows)
+    table = entry(torch.arange(257))
+    assert table.shape == (257, 32)
+    near, far = (table[1:256] - table[:255]).norm(dim=1).mean(), (table[:128] - table[128:256]).norm(dim=1).mean()
+    assert far > 1.5 * near
+    assert torch.equal(table[256], entry.start)
+    torch.testing.assert_close(entry(torch.tensor([[3, 256]])), table[[3, 256]][None])
+
+
+def test_loudness_is_seen_on_both_scales():
+    """Companded levels have their samples, and samples their companded levels, among what enters."""
+    audio = torch.linspace(-0.9, 0.9, 50)
+    companded = mu_law_encode(audio, levels=256)
+    entry = LevelEntry(256, 3, rows=False)
+    with torch.no_grad():
+        entry.linear.weight.copy_(torch.eye(3))
+        entry.linear.bias.zero_()
+    torch.testing.assert_close(entry(companded)[:, 2], mu_law_decode(companded, levels=256), atol=1e-5, rtol=0)
+    linear = LevelEntry(65_536, 3, rows=False)
+    linear.load_state_dict(entry.state_dict())
+    found = linear(((audio + 1) / 2 * 65_535).round().long())[:, 1]
+    torch.testing.assert_close((found + 1) / 2 * 255, companded.float(), atol=0.51, rtol=0)
