@@ -168,8 +168,8 @@ class DDSP(GenerativeModel):
     def loss(self, batch: Batch) -> Loss:
         """Spectral distance for levels and phases, `PartialFrequency` for frequencies.
 
-        The spectral distance has no say in the frequencies: where its gradient reached them too, a detuning of a few cents
-        was not learned.
+        The spectral distance has no say in the frequencies: where its gradient reached them too, a detuning of a few
+        cents was not learned.
         """
         c, target = self.config, batch.x[:, 0]
         controls = self.controls(batch.labels, len(batch))
