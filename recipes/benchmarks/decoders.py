@@ -78,10 +78,17 @@ def measure(benchmark: Benchmark, name: str) -> tuple[dict[str, Any], Report]:
         "class": type(loaded.model).__name__,
         "parameters": sum(p.numel() for p in loaded.model.parameters()),
         "bytes": path.stat().st_size,
-        "training_minutes": loaded.provenance.get("minutes"),
+        "training_minutes": training_minutes(loaded.provenance),
         "first_note_seconds": seconds,
     }
     return facts, report
+
+
+def training_minutes(provenance: dict[str, Any]) -> float | None:
+    """Of a run and of those whose weights it began with; None where one does not say."""
+    minutes, before = provenance.get("minutes"), provenance.get("start")
+    earlier = training_minutes(before) if before else 0.0
+    return None if minutes is None or earlier is None else minutes + earlier
 
 
 def row(facts: dict[str, Any], report: Report) -> str:

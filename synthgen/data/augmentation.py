@@ -9,7 +9,7 @@ from torch import Tensor
 
 from synthgen import checks
 from synthgen.records import Batch
-from synthgen.signal.resampling import length_at, stretch
+from synthgen.signal.resampling import transposed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,17 +36,16 @@ class Retune:
         media, pitch = batch.x.clone(), batch.labels["pitch"].clone()
         shifts = (2 * torch.rand(count) - 1) * self.semitones
         for index, shift in enumerate(shifts.tolist()):
-            media[index], raised = retuned(batch.x[index], shift)
-            pitch[index] += raised
+            media[index, 0] = retuned(batch.x[index, 0], shift)
+        pitch[:count] += shifts
         return Batch(media, {**batch.labels, "pitch": pitch})
 
 
-def retuned(x: Tensor, semitones: float) -> tuple[Tensor, float]:
-    """A note (..., T) about `semitones` higher in as many samples, and by how much exactly.
+def retuned(x: Tensor, semitones: float) -> Tensor:
+    """A note (T,) that sounds `semitones` higher, in as many samples.
 
     Where the higher note is over too early, the end of the original stands: it is released by then, and silence would
     be learned as part of the note.
     """
-    length, raised = length_at(x.shape[-1], semitones)
-    y = stretch(x, length)[..., : x.shape[-1]]
-    return torch.cat([y, x[..., y.shape[-1] :]], dim=-1), raised
+    y = transposed(x, semitones=semitones)[: len(x)]
+    return torch.cat([y, x[len(y) :]])

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from synthgen.data.layout import Entry
 from synthgen.data.nsynth import Notes
+from synthgen.signal.resampling import transposed
 
 from .distance import RESOLUTIONS, log_magnitude
 
@@ -46,7 +46,7 @@ class Baselines:
         """The nearest training note played faster or slower to the entry's pitch, (T,), cut or followed by silence."""
         index = self.nearest(entry)
         audio = self.train.batch(torch.tensor([index])).x[0, 0]
-        return transpose(audio, semitones=entry.pitch - self.train.entries[index].pitch, sample_rate=self.sample_rate)
+        return transpose(audio, semitones=entry.pitch - self.train.entries[index].pitch)
 
     def mean_spectra(self, instrument: str, velocity: float) -> list[Tensor]:
         """Mean log magnitudes (F, L) at each of `RESOLUTIONS` over the instrument's notes of the closest velocity."""
@@ -60,14 +60,11 @@ class Baselines:
         return [total / len(indices) for total in sums]
 
 
-def transpose(audio: Tensor, *, semitones: float, sample_rate: int) -> Tensor:
+def transpose(audio: Tensor, *, semitones: float) -> Tensor:
     """Samples (T,) played faster or slower, cut or followed by silence to the same length.
 
-    >>> transpose(torch.ones(8000), semitones=12.0, sample_rate=16000).shape
+    >>> transpose(torch.ones(8000), semitones=12.0).shape
     torch.Size([8000])
     """
-    import soxr
-
-    faster = soxr.resample(audio.numpy().astype(np.float32), sample_rate * 2 ** (semitones / 12), sample_rate)
-    played = torch.from_numpy(faster)[: len(audio)]
+    played = transposed(audio, semitones=semitones)[: len(audio)]
     return F.pad(played, (0, len(audio) - len(played)))

@@ -13,7 +13,8 @@ from synthgen import checks
 from synthgen.nn.condition import LabelEncoder
 from synthgen.records import Axis, Batch, DataSpec, Labels, Loss
 from synthgen.signal.flat_noise import flat_noise
-from synthgen.signal.partials import MOST, inharmonic, partials_stft
+from synthgen.signal.oscillator import partial_frequencies
+from synthgen.signal.partials import MOST, partials_stft
 from synthgen.signal.pitch import midi_to_hz
 from synthgen.signal.stft import istft, stft
 
@@ -154,7 +155,8 @@ class Source(nn.Module):
         cents, stiffness = (PACE * self.tuning(vector)).double().tanh().chunk(2, dim=1)
         hz = midi_to_hz(midi[:, None] + CENTS / 100 * cents) * cents.new_tensor(self.voices)
         rigid = 10 ** (STIFFEST + STIFFNESS_DECADES * (stiffness - 1))
-        partials = inharmonic(hz.flatten(), rigid.flatten(), count=self._count(hz)).view(*hz.shape, -1)
+        stiff = {"partials": self._count(hz), "inharmonicity": rigid.flatten()}
+        partials = partial_frequencies(hz.flatten(), **stiff).view(*hz.shape, -1)
         return torch.where(known[:, None, None], partials, math.nan)
 
     def mistuning(self, vector: Tensor, midi: Tensor, audio: Tensor) -> Tensor:

@@ -25,11 +25,9 @@ class FieldEncoder(nn.Module):
         super().__init__()
         self.field, self.dim = field, dim or field.size
         self.unknown = nn.Parameter(torch.zeros(self.dim))
-        table = torch.randn(field.size, self.dim) / math.sqrt(self.dim)
         if field.kind == "ordinal":
             self.register_buffer("points", torch.tensor(field.values))
-            table = smooth_table(self.points, self.dim)
-        self.table = nn.Parameter(table) if dim else None
+        self.table = nn.Parameter(self._first_table(dim)) if dim else None
 
     def forward(self, label: Tensor | None, n: int) -> Tensor:
         """A label as in `records.Labels`, or None, and the batch size -> (n, dim).
@@ -57,6 +55,11 @@ class FieldEncoder(nn.Module):
             return F.one_hot(label.clamp(min=0), f.size).to(self.unknown.dtype), label >= 0
         known = label.isfinite()
         return self._interpolate(torch.where(known, label, 0.0).to(self.unknown.dtype)), known
+
+    def _first_table(self, dim: int) -> Tensor:
+        if self.field.kind == "ordinal":
+            return smooth_table(self.points, dim)
+        return torch.randn(self.field.size, dim) / math.sqrt(dim)
 
     def _interpolate(self, value: Tensor) -> Tensor:
         size = self.field.size

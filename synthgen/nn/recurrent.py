@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 
 class GatedRecurrent(nn.Module):
@@ -32,8 +31,4 @@ class GatedRecurrent(nn.Module):
     def step(self, x: Tensor, state: Tensor) -> Tensor:
         """(n, C) and the state before it (n, H) -> the state after it (n, H)."""
         gru = self.gru
-        given = F.linear(x, gru.weight_ih_l0, gru.bias_ih_l0).chunk(3, dim=1)
-        kept = F.linear(state, gru.weight_hh_l0, gru.bias_hh_l0).chunk(3, dim=1)
-        reset, update = torch.sigmoid(given[0] + kept[0]), torch.sigmoid(given[1] + kept[1])
-        new = torch.tanh(given[2] + reset * kept[2])
-        return new + update * (state - new)
+        return torch.gru_cell(x, state, gru.weight_ih_l0, gru.weight_hh_l0, gru.bias_ih_l0, gru.bias_hh_l0)

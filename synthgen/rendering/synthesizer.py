@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -128,7 +129,7 @@ class Synthesizer:
                 resolved.append(self.info.repertoire.resolve(_request(asked)))
             except UserError as error:
                 raise UserError(f"request {index}: {error}") from error
-        size = TOGETHER if self._in_lockstep() else 1
+        size = TOGETHER if self._in_lockstep else 1
         groups = [resolved[i : i + size] for i in range(0, len(resolved), size)]
         return [note for group in groups for note in self._make(group, sampling, progress)]
 
@@ -170,7 +171,7 @@ class Synthesizer:
         beginning: Tensor | None = None,
     ) -> list[Note]:
         streams = [torch.Generator(self.device).manual_seed(request.seed) for request in requests]
-        with torch.inference_mode(), nullcontext() if self._in_lockstep() else one_thread():
+        with torch.inference_mode(), nullcontext() if self._in_lockstep else one_thread():
             examples = self._examples(requests, streams, sampling, progress, beginning)
             media = [self.representation.decode(x[None], rng=s) for x, s in zip(examples, streams, strict=True)]
         return [self._note(request, x) for request, x in zip(requests, media, strict=True)]
@@ -190,7 +191,7 @@ class Synthesizer:
                     f"model {self.name!r} takes no temperature, top_k or top_p; leave them out, or choose a model that"
                     " draws sample by sample"
                 )
-            return torch.cat([self.model.sample(1, labels, rng=rng) for rng in streams])
+            return self.model.sample(n, labels, rng=streams[0])  # notes of such a model are made one at a time
         sampling = sampling or PLAIN
         if not sampling.temperature > 0:
             raise UserError(f"temperature={sampling.temperature:g} must be above 0; 1 draws as the model has learned")
@@ -200,6 +201,7 @@ class Synthesizer:
         known = self.representation.encode(beginning.to(self.device))[:, 0]
         return self.model.complete(known, labels, **options)
 
+    @cached_property
     def _in_lockstep(self) -> bool:
         """Whether several notes at once, on several threads, come out as they do alone."""
         return isinstance(self.model, Autoregressive) and self.model.keeps_examples_apart()

@@ -13,7 +13,7 @@ def flat_noise(samples: int, *, n_ffts: tuple[int, ...] = (512, 1024, 2048), cyc
 
     The levels of Gaussian noise scatter by 5.6 dB (a Rayleigh distribution), so that two noises of the same spectrum
     lie 7.9 dB apart in log spectra. Projections in turn towards equal magnitudes at each window length (Griffin and
-    Lim, 1984) bring the scatter to about 3 dB, and the distance from a recorded noise to about 6.3 dB.
+    Lim, 1984) bring the scatter below 4 dB, and so the distance from a recorded noise down.
 
     Args:
         samples: Length T.

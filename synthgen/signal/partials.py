@@ -11,24 +11,6 @@ MOST = 512
 """Largest number of partials; 512 of the lowest key of a piano reach 14 kHz."""
 
 
-def inharmonic(hz: Tensor, inharmonicity: Tensor, *, count: int) -> Tensor:
-    """Frequencies of the partials of a stiff string (Fletcher, 1964, doi:10.1121/1.1919106): k f sqrt(1 + B k^2).
-
-    Args:
-        hz: Fundamentals f, (B,).
-        inharmonicity: B, about 1e-4 to 1e-2 for a piano and 0 for a wind instrument, (B,).
-        count: Number of partials K.
-
-    Returns:
-        Hz, (B, K).
-
-    >>> inharmonic(torch.tensor([100.0]), torch.tensor([0.0]), count=3)
-    tensor([[100., 200., 300.]])
-    """
-    k = torch.arange(1, count + 1, device=hz.device, dtype=hz.dtype)
-    return hz[:, None] * k * (1 + inharmonicity[:, None] * k.square()).sqrt()
-
-
 def partials_stft(hz: Tensor, *, sample_rate: float, n_fft: int, hop_length: int, frames: int) -> Tensor:
     """What `stft` makes of a sum of endless cosines of amplitude 1 that have phase zero at time zero.
 

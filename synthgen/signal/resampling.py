@@ -2,31 +2,16 @@
 
 from __future__ import annotations
 
-import math
-
 import torch
 from torch import Tensor
 
 
-def stretch(x: Tensor, length: int) -> Tensor:
-    """The same signal in `length` samples, pitch and time together, band-limited by its Fourier transform.
+def transposed(x: Tensor, *, semitones: float) -> Tensor:
+    """A recording (T,) played faster or slower so that it sounds `semitones` higher, by soxr, (T',).
 
-    Args:
-        x: Signal, (..., T).
-        length: Samples afterwards; T / length is the factor by which every frequency rises.
-
-    >>> stretch(torch.ones(8), 6)
-    tensor([1., 1., 1., 1., 1., 1.])
+    >>> transposed(torch.zeros(64), semitones=12.0).shape
+    torch.Size([32])
     """
-    spectrum = torch.fft.rfft(x)[..., : length // 2 + 1]
-    return torch.fft.irfft(spectrum, n=length) * (length / x.shape[-1])
+    import soxr
 
-
-def length_at(samples: int, semitones: float, *, step: int = 200) -> tuple[int, float]:
-    """Length that raises `samples` by about `semitones`, a multiple of `step` for a fast transform, and the true raise.
-
-    >>> length_at(64_000, 12.0)
-    (32000, 12.0)
-    """
-    length = max(step, round(samples * 2 ** (-semitones / 12) / step) * step)
-    return length, 12 * math.log2(samples / length)
+    return torch.from_numpy(soxr.resample(x.float().numpy(), 2 ** (semitones / 12), 1))

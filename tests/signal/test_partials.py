@@ -5,7 +5,8 @@ import math
 import pytest
 import torch
 
-from synthgen.signal.partials import inharmonic, partials_stft
+from synthgen.signal.oscillator import partial_frequencies
+from synthgen.signal.partials import partials_stft
 from synthgen.signal.stft import stft
 
 RATE, SIZE = 8000, {"n_fft": 256, "hop_length": 64}
@@ -40,6 +41,6 @@ def test_frequencies_can_be_learned():
 
 
 def test_stiff_strings_are_sharp():
-    hz = inharmonic(torch.tensor([100.0, 100.0]), torch.tensor([0.0, 1e-3]), count=4)
+    hz = partial_frequencies(torch.tensor([100.0] * 2), partials=4, inharmonicity=torch.tensor([0.0, 1e-3]))
     torch.testing.assert_close(hz[0], torch.tensor([100.0, 200.0, 300.0, 400.0]))
     torch.testing.assert_close(hz[1, 3], torch.tensor(400 * math.sqrt(1 + 16e-3)))
