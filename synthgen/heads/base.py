@@ -94,3 +94,7 @@ class Head(ABC):
     def scale(self, x: Tensor) -> Tensor:
         """Levels as float32 in [-1, 1], equally spaced."""
         return x.float() * (2 / (self.levels - 1)) - 1
+
+    def value_before(self, x: Tensor) -> Tensor:
+        """The same for the level before an element, where `levels` stands for none and is 0."""
+        return torch.where(x == self.levels, 0.0, self.scale(x))

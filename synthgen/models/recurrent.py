@@ -10,22 +10,18 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from synthgen import checks
-from synthgen.heads import Categorical, HeadName, make_head
+from synthgen.heads import Categorical, HeadName
 from synthgen.nn.causal import CausalConv1d, ConvCache
-from synthgen.nn.clock import Clock, Cycles
-from synthgen.nn.condition import LabelEncoder
+from synthgen.nn.clock import Cycles
 from synthgen.nn.levels import LevelEntry
 from synthgen.nn.recurrent import GatedRecurrent
 from synthgen.records import Batch, DataSpec, Labels, Loss
-from synthgen.signal.pitch import midi_to_hz
 
-from .autoregressive import Autoregressive
+from .autoregressive_waveform import AutoregressiveWaveform
 from .lockstep import Lockstep
 
-MAX_SAMPLES = 2**24
 
-
-class SampleRNN(Autoregressive):
+class SampleRNN(AutoregressiveWaveform):
     """A GRU that takes a step a frame, and dense layers that take one a sample, on waveforms with levels.
 
     The GRU sees whole frames of samples and gives each sample of the next frame a vector; the dense layers see that
@@ -74,13 +70,8 @@ class SampleRNN(Autoregressive):
 
     def __init__(self, spec: DataSpec, config: Config) -> None:
         super().__init__(spec, config)
-        _check(spec, config)
-        self.head = make_head(config.head, levels=spec.levels, components=config.components)
-        self.seconds, dim, width = spec.axes[0].step, config.dim, config.channels
-        fields = tuple(spec.field(name) for name in config.labels)
-        self.encoder = LabelEncoder(fields, dim, dropout=config.label_dropout)
-        self.clock = Clock() if config.clock else None
-        self.cycles = Cycles(seconds=self.seconds) if config.periodic else None
+        _check(config)
+        dim, width = config.dim, config.channels
         known = dim + sum(part.channels for part in (self.clock, self.cycles) if part is not None)
         self.by_frame = nn.Sequential(nn.Linear(known, dim), nn.SiLU(), nn.Linear(dim, dim))
         self.begin = nn.Linear(dim, config.hidden)
@@ -94,10 +85,6 @@ class SampleRNN(Autoregressive):
         with torch.no_grad():
             self.out.weight.mul_(0.1)
             self.out.bias.copy_(self.head.initial())
-
-    @property
-    def longest(self) -> int:
-        return super().longest if self.config.clock else MAX_SAMPLES
 
     def forward(self, x: Tensor, labels: Labels) -> Tensor:
         return self.stretch(x, labels, start=0, length=x.shape[1])
@@ -139,13 +126,6 @@ class SampleRNN(Autoregressive):
         from .recurrent_kernel import scanner
 
         return scanner(self, labels, n)
-
-    def conditions(self, labels: Labels, n: int) -> tuple[Tensor, Tensor]:
-        """Labels and the batch size -> the label vector (n, dim) and the pitch in Hz (n,), NaN where unknown."""
-        vector = self.encoder(labels, n)
-        midi = labels.get(self.config.periodic)
-        hz = torch.full((n,), math.nan, device=vector.device) if midi is None else midi_to_hz(midi.double())
-        return vector, hz
 
     def first_state(self, vector: Tensor) -> Tensor:
         """Label vectors (n, dim) -> the GRU's state before the onset (n, hidden)."""
@@ -192,7 +172,7 @@ class SampleRNN(Autoregressive):
         """(B, *T, width) and the levels before (B, *T) -> parameters (B, channels, *T)."""
         for layer in self.dense:
             y = y + layer(F.relu(y))
-        value = torch.where(before == self.head.levels, 0.0, self.head.scale(before))
+        value = self.head.value_before(before)
         return self.head.relative(self.out(F.relu(y)).movedim(-1, 1).float(), value)
 
 
@@ -219,15 +199,9 @@ class Cache:
     position: int = 0
 
 
-def _check(spec: DataSpec, config: SampleRNN.Config) -> None:
-    checks.equal("axes of a SampleRNN's data", spec.ndim, "number of axes", 1)
-    checks.equal("channels of a SampleRNN's data", spec.shape[0], "number of channels", 1)
-    names = [field.name for field in spec.fields]
-    for name in (*config.labels, *filter(None, [config.periodic])):
-        checks.one_of("label of the model", name, names)
-    for name in ("dim", "hidden", "entry", "channels"):
+def _check(config: SampleRNN.Config) -> None:
+    for name in ("hidden", "entry", "channels"):
         checks.between(name, getattr(config, name), 1, 8192)
     for name in ("frame", "window"):
         checks.between(name, getattr(config, name), 1, 1024)
     checks.between("layers", config.layers, 0, 16)
-    checks.between("crop", config.crop, 0, MAX_SAMPLES)

@@ -57,7 +57,7 @@ def _weights(model: SampleRNN) -> Weights:
         dense[index], dense_bias[index] = layer.weight.T, layer.bias
     return Weights(
         entry=array(model.entry(levels)),
-        value=array(torch.where(levels == model.head.levels, 0.0, model.head.scale(levels))),
+        value=array(model.head.value_before(levels)),
         heard=array(heard.reshape(config.frame, config.entry, -1)),
         kept=array(gru.weight_hh_l0.T),
         kept_bias=array(gru.bias_hh_l0),

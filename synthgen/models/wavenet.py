@@ -10,24 +10,21 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from synthgen import checks
-from synthgen.heads import Categorical, HeadName, make_head
+from synthgen.heads import Categorical, HeadName
 from synthgen.nn.causal import ConvCache
-from synthgen.nn.clock import Clock, Cycles
-from synthgen.nn.condition import LabelEncoder
+from synthgen.nn.clock import Clock
 from synthgen.nn.gated import GatedLayer, Pointwise
 from synthgen.nn.levels import LevelEntry
 from synthgen.records import Batch, DataSpec, Labels, Loss
-from synthgen.signal.pitch import midi_to_hz
 
-from .autoregressive import Autoregressive
+from .autoregressive_waveform import MAX_SAMPLES, AutoregressiveWaveform
 from .lockstep import Lockstep
 
 FRAME = 256
 """Samples for which what is added within the gates stays the same; 16 ms at 16 kHz."""
-MAX_SAMPLES = 2**24
 
 
-class WaveNet(Autoregressive):
+class WaveNet(AutoregressiveWaveform):
     """Dilated causal convolutions with gated units, residual and skip connections, on waveforms with levels.
 
     Labels are added within every gate (section 2.5). Beyond the paper, the network may be told what is known of a
@@ -71,13 +68,8 @@ class WaveNet(Autoregressive):
 
     def __init__(self, spec: DataSpec, config: Config) -> None:
         super().__init__(spec, config)
-        _check(spec, config)
-        self.head = make_head(config.head, levels=spec.levels, components=config.components)
-        self.seconds, width, dim = spec.axes[0].step, config.channels, config.dim
-        fields = tuple(spec.field(name) for name in config.labels)
-        self.encoder = LabelEncoder(fields, dim, dropout=config.label_dropout)
-        self.clock = Clock() if config.clock else None
-        self.cycles = Cycles(seconds=self.seconds) if config.periodic else None
+        _check(config)
+        width, dim = config.channels, config.dim
         self.by_time = nn.Sequential(nn.Linear(Clock.channels + dim, dim), nn.SiLU()) if config.clock else None
         self.entry = LevelEntry(self.head.levels, width, rows=isinstance(self.head, Categorical))
         known = sum(part.channels for part in (self.clock, self.cycles) if part is not None)
@@ -98,10 +90,6 @@ class WaveNet(Autoregressive):
     def receptive_field(self) -> int:
         """Number of samples that a prediction depends on."""
         return 1 + sum(layer.conv.span for layer in self.layers)
-
-    @property
-    def longest(self) -> int:
-        return super().longest if self.config.clock else MAX_SAMPLES
 
     def forward(self, x: Tensor, labels: Labels) -> Tensor:
         return self._stretch(self._before(x), labels, x.new_zeros(len(x)))
@@ -137,13 +125,6 @@ class WaveNet(Autoregressive):
         from .wavenet_kernel import scanner
 
         return scanner(self, labels, n)
-
-    def conditions(self, labels: Labels, n: int) -> tuple[Tensor, Tensor]:
-        """Labels and the batch size -> the label vector (n, dim) and the pitch in Hz (n,), NaN where unknown."""
-        vector = self.encoder(labels, n)
-        midi = labels.get(self.config.periodic)
-        hz = torch.full((n,), math.nan, device=vector.device) if midi is None else midi_to_hz(midi.double())
-        return vector, hz
 
     def at_frames(self, vector: Tensor, places: Tensor) -> Tensor:
         """What is added within the gates from each of `places` (B, L) in samples on: (B, L, layers, 2 * channels).
@@ -202,7 +183,7 @@ class WaveNet(Autoregressive):
 
     def _finish(self, skip: Tensor, before: Tensor) -> Tensor:
         """Skips (B, S, *T) and the levels before (B, *T) -> parameters (B, channels, *T)."""
-        value = torch.where(before == self.head.levels, 0.0, self.head.scale(before))
+        value = self.head.value_before(before)
         return self.head.relative(self.out(F.relu(self.hidden(F.relu(skip)))).float(), value)
 
 
@@ -227,16 +208,10 @@ class Cache:
     position: int = 0
 
 
-def _check(spec: DataSpec, config: WaveNet.Config) -> None:
-    checks.equal("axes of a WaveNet's data", spec.ndim, "number of axes", 1)
-    checks.equal("channels of a WaveNet's data", spec.shape[0], "number of channels", 1)
-    names = [field.name for field in spec.fields]
-    for name in (*config.labels, *filter(None, [config.periodic])):
-        checks.one_of("label of the model", name, names)
-    for name in ("dim", "channels", "skip_channels"):
+def _check(config: WaveNet.Config) -> None:
+    for name in ("channels", "skip_channels"):
         checks.between(name, getattr(config, name), 1, 8192)
     checks.between("blocks", config.blocks, 1, 16)
     checks.between("layers", config.layers, 1, 16)
     checks.between("kernel", config.kernel, 2, 16)
-    checks.between("crop", config.crop, 0, MAX_SAMPLES)
     checks.between("context", config.context, 0, MAX_SAMPLES)

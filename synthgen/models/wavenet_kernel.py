@@ -53,7 +53,7 @@ def _weights(model: WaveNet, *, frame: int) -> Weights:
     outs = [_like(layer.out, rows) for layer in model.layers]
     return Weights(
         entry=array(model.entry(levels)),
-        value=array(torch.where(levels == model.head.levels, 0.0, model.head.scale(levels))),
+        value=array(model.head.value_before(levels)),
         taps=array(torch.stack([layer.conv.weight.permute(2, 1, 0).flip(0) for layer in model.layers])),
         out=array(torch.stack([weight.T for weight, _ in outs])),
         out_bias=array(torch.stack([bias for _, bias in outs])),

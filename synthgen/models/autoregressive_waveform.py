@@ -1,0 +1,58 @@
+"""What models that draw a waveform sample by sample have in common: the labels, the clock and the pitch's phase."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from synthgen import checks
+from synthgen.heads import make_head
+from synthgen.nn.clock import Clock, Cycles
+from synthgen.nn.condition import LabelEncoder
+from synthgen.records import DataSpec, Labels
+from synthgen.signal.pitch import midi_to_hz
+
+from .autoregressive import Autoregressive
+
+MAX_SAMPLES = 2**24
+
+
+class AutoregressiveWaveform(Autoregressive):
+    """Waveforms with levels; the network may be told how long ago a note began, and the phase of its pitch.
+
+    Attributes:
+        seconds: Distance of neighbouring samples.
+        encoder: Labels to the label vector.
+        clock: Features of the time since the onset, if `config.clock`.
+        cycles: Features of the phase of the label `config.periodic`, if any.
+    """
+
+    def __init__(self, spec: DataSpec, config: Any) -> None:
+        super().__init__(spec, config)
+        name = type(self).__name__
+        checks.equal(f"axes of a {name}'s data", spec.ndim, "number of axes", 1)
+        checks.equal(f"channels of a {name}'s data", spec.shape[0], "number of channels", 1)
+        for label in (*config.labels, *filter(None, [config.periodic])):
+            checks.one_of("label of the model", label, [field.name for field in spec.fields])
+        checks.between("dim", config.dim, 1, 8192)
+        checks.between("crop", config.crop, 0, MAX_SAMPLES)
+        self.head = make_head(config.head, levels=spec.levels, components=config.components)
+        self.seconds = spec.axes[0].step
+        fields = tuple(spec.field(name) for name in config.labels)
+        self.encoder = LabelEncoder(fields, config.dim, dropout=config.label_dropout)
+        self.clock = Clock() if config.clock else None
+        self.cycles = Cycles(seconds=self.seconds) if config.periodic else None
+
+    @property
+    def longest(self) -> int:
+        return super().longest if self.config.clock else MAX_SAMPLES
+
+    def conditions(self, labels: Labels, n: int) -> tuple[Tensor, Tensor]:
+        """Labels and the batch size -> the label vector (n, dim) and the pitch in Hz (n,), NaN where unknown."""
+        vector = self.encoder(labels, n)
+        midi = labels.get(self.config.periodic)
+        hz = torch.full((n,), math.nan, device=vector.device) if midi is None else midi_to_hz(midi.double())
+        return vector, hz
