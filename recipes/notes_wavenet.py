@@ -1,7 +1,7 @@
 """WaveNet: instrument, pitch and velocity in, one sample after the other out.
 
 python recipes/notes_wavenet.py --data.root ~/notes --train.minutes 60 --folder runs/wavenet
-python recipes/notes_wavenet.py --data.root ~/notes representation:pcm --model.head logistic_mixture
+python recipes/notes_wavenet.py --data.root ~/notes --model.head logistic_mixture representation:pcm
 """
 
 from __future__ import annotations
