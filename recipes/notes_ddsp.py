@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from synthgen import checkpoint
+from synthgen.data.augmentation import Retune
 from synthgen.data.nsynth import NSynth
 from synthgen.evaluation.report import evaluate
 from synthgen.evaluation.samples import write_samples
@@ -31,7 +32,10 @@ class Recipe:
     representation: Waveform = field(default_factory=Waveform)
     loss: MultiResolution = field(default_factory=MultiResolution)
     model: DDSP.Config = MODEL
-    train: Trainer.Config = field(default_factory=lambda: Trainer.Config(minutes=60, batch_size=16, lr=3e-3))
+    augment: Retune = field(default_factory=Retune)
+    train: Trainer.Config = field(
+        default_factory=lambda: Trainer.Config(minutes=60, batch_size=16, method="muon", lr=1e-2)
+    )
     start: Path | None = None
     """Checkpoint whose weights to begin with."""
     folder: Path = Path("runs/notes_ddsp")
@@ -59,7 +63,8 @@ def main(recipe: Recipe) -> None:
     start = checkpoint.load_into(model, recipe.start)
     trainer = Trainer(model, recipe.representation, recipe.train, recipe.folder)
     sample = partial(write_samples, trainer.average.model, recipe.representation, data.valid, recipe.folder)
-    trainer.fit(data.train, data.valid, on_sample=lambda t: sample(step=t.step), provenance=start)
+    options = {"augment": recipe.augment, "provenance": start}
+    trainer.fit(data.train, data.valid, on_sample=lambda t: sample(step=t.step), **options)
     if trainer.group.rank == 0:
         report = evaluate(trainer.average.model, recipe.representation, data, limit=recipe.limit, seed=recipe.seed)
         print(f"{report.table()}\n\nnotes and pictures: {recipe.folder / 'samples'}")

@@ -16,7 +16,9 @@ SCRIPT = Path(__file__).with_name("toy_training.py")
 STEPS = 12
 
 
-def run(folder: Path, *, processes: int, restarts: int = 0, **options) -> subprocess.CompletedProcess:
+def run(
+    folder: Path, *, processes: int, restarts: int = 0, script: Path = SCRIPT, **options
+) -> subprocess.CompletedProcess:
     """The toy under torchrun; its diary lies beside the run's folder."""
     diary = folder.parent / f"{folder.name}.diary"
     diary.mkdir(exist_ok=True)
@@ -24,10 +26,10 @@ def run(folder: Path, *, processes: int, restarts: int = 0, **options) -> subpro
     launcher = ["-m", "torch.distributed.run", "--nproc-per-node", str(processes), "--max-restarts", str(restarts)]
     launcher += ["--rdzv-backend", "c10d", "--rdzv-endpoint", "127.0.0.1:0", "--monitor-interval", "0.1"]
     return subprocess.run(
-        [sys.executable, *launcher, str(SCRIPT), str(folder), json.dumps(options)],
+        [sys.executable, *launcher, str(script), str(folder), json.dumps(options)],
         env={
             **os.environ,
-            "PYTHONPATH": str(SCRIPT.parents[2]),
+            "PYTHONPATH": os.pathsep.join(map(str, (SCRIPT.parents[2], SCRIPT.parent))),
             "OMP_NUM_THREADS": "1",
             "GLOO_SOCKET_IFNAME": "lo",
         },
@@ -72,6 +74,32 @@ def test_a_run_whose_second_process_is_killed_recovers(tmp_path):
     one, other = (state.load(tmp_path / name / "state.pt") for name in ("whole", "killed"))
     for name in ("weights", "average", "optimizers"):
         torch.testing.assert_close(getattr(one, name), getattr(other, name), rtol=0, atol=0)
+
+
+LEAVING = """
+import atexit, os, sys
+from pathlib import Path
+
+def leave():
+    names = [(task / "comm").read_text() for task in Path("/proc/self/task").iterdir()]
+    Path(sys.argv[1], os.environ["RANK"]).write_text("".join(names))
+
+atexit.register(leave)  # what is registered first is called last
+import toy_training
+toy_training.main()
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="threads are counted in Linux's /proc")
+def test_no_thread_of_the_process_group_outlives_it(tmp_path):
+    """One that does aborts its process now and then, when it frees a tensor while the interpreter is taken down."""
+    script = tmp_path / "leaving.py"
+    script.write_text(LEAVING)
+    done = run(tmp_path / "run", processes=2, script=script, train={"steps": STEPS})
+    assert done.returncode == 0, done.stderr
+    for rank in ("0", "1"):
+        assert "gloo" not in (tmp_path / "run" / rank).read_text()
 
 
 @pytest.mark.slow
