@@ -15,8 +15,8 @@ from typing import Literal
 import torch
 import torch.distributed as dist
 
-# Its functions take the group of the moment as their default argument. Imported later, as optimizers do, they would keep
-# the group alive beyond `destroy_process_group`, and gloo's threads abort a process that ends before they do.
+# Its functions take the group of the moment as their default argument: imported later, as optimizers do, they would
+# keep the group alive beyond `destroy_process_group`, and gloo's threads abort a process that ends before they do.
 import torch.distributed.nn
 from torch import Tensor
 from torch.distributed.rendezvous import rendezvous
