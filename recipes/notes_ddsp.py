@@ -34,7 +34,7 @@ class Recipe:
     model: DDSP.Config = MODEL
     augment: Retune = field(default_factory=Retune)
     train: Trainer.Config = field(
-        default_factory=lambda: Trainer.Config(minutes=60, batch_size=16, method="muon", lr=1e-2)
+        default_factory=lambda: Trainer.Config(minutes=60, batch_size=16, method="muon", lr=3e-3)
     )
     start: Path | None = None
     """Checkpoint whose weights to begin with."""

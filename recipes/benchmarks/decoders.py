@@ -15,7 +15,7 @@ from statistics import fmean
 from typing import Any, Literal
 
 from synthgen import Synthesizer, checkpoint, files
-from synthgen.data.nsynth import NSynth
+from synthgen.data.nsynth import NSynth, as_in_training
 from synthgen.evaluation.machine import machine
 from synthgen.evaluation.report import Report, evaluate
 from synthgen.rendering.library import bundled, find
@@ -35,7 +35,7 @@ class Benchmark:
     models: tuple[str, ...] = ()
     """Names of bundled models, or paths of checkpoints or of training runs' folders; all bundled ones if empty."""
     data: NSynth.Config = field(default_factory=NSynth.Config)
-    """The notes that the models were trained on, split as then."""
+    """Notes that hold those which the models were trained on; each is judged on its own filters and split."""
     part: Literal["test", "valid"] = "test"
     """Which held-out notes."""
     limit: int | None = 200
@@ -67,7 +67,7 @@ def measure(benchmark: Benchmark, name: str) -> tuple[dict[str, Any], Report]:
     b, path = benchmark, find(name)
     seconds = first_note_apart(name)
     loaded = checkpoint.load(path)
-    data = NSynth(b.data, loaded.representation)
+    data = NSynth(as_in_training(b.data, loaded.provenance), loaded.representation)
     if loaded.provenance.get("data", {}).get("split_hash") != data.split_hash:
         print(f"{name}: ANOTHER SPLIT than in training: the model may have learned from these very notes")
     report = evaluate(

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from synthgen import checkpoint, files
-from synthgen.data.nsynth import NSynth
+from synthgen.data.nsynth import NSynth, as_in_training
 from synthgen.evaluation.machine import machine
 from synthgen.evaluation.pictures import spectrogram_pairs
 from synthgen.evaluation.player import Player
@@ -29,7 +29,7 @@ class Benchmark:
     checkpoint: str = "spectrogram"
     """Name of a bundled model, or path of a checkpoint or of a training run's folder."""
     data: NSynth.Config = field(default_factory=NSynth.Config)
-    """The notes that the model was trained on, split as then."""
+    """Notes that hold those which the model was trained on; it is judged on its own filters and split."""
     part: Literal["test", "valid"] = "test"
     """Which held-out notes."""
     limit: int | None = None
@@ -52,7 +52,7 @@ def main(benchmark: Benchmark) -> None:
     """Measure and print."""
     started, path, b = time.perf_counter(), find(benchmark.checkpoint), benchmark
     loaded = checkpoint.load(path, device=b.device)
-    data = NSynth(b.data, loaded.representation)
+    data = NSynth(as_in_training(b.data, loaded.provenance), loaded.representation)
     print(f"{path}\n{machine(b.device)}\n{b.part} notes of {b.data.root}, seed {b.seed}, split {data.split_hash}")
     if loaded.provenance.get("data", {}).get("split_hash") != data.split_hash:
         print("ANOTHER SPLIT than in training: the model may have learned from these very notes")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -137,6 +137,13 @@ class Notes:
     def provenance(self) -> dict[str, Any]:
         """Name and size of the part, how it was split and filtered, and the split's hash."""
         return dict(self._provenance)
+
+
+def as_in_training(config: NSynth.Config, provenance: Mapping[str, Any]) -> NSynth.Config:
+    """The same notes, filtered and split as those that the model of a checkpoint learned from."""
+    data = provenance.get("data", {})
+    filters = {name: tuple(values) for name, values in data.get("filters", {}).items() if name in _FILTERS}
+    return replace(config, **filters, **{name: data[name] for name in ("split", "seed") if name in data})
 
 
 def _fields(train: Sequence[Entry]) -> tuple[Field, ...]:

@@ -1,3 +1,4 @@
+import json
 import shutil
 
 import numpy as np
@@ -8,7 +9,7 @@ from toy_notes import SAMPLES, make_audio, make_entries, pack, write_records, wr
 from synthgen.checks import UserError
 from synthgen.data.layout import FAMILIES, QUALITIES, SOURCES
 from synthgen.data.loading import batches
-from synthgen.data.nsynth import NSynth
+from synthgen.data.nsynth import NSynth, as_in_training
 from synthgen.representations import Waveform
 
 REPRESENTATION = Waveform(samples=SAMPLES)
@@ -106,6 +107,14 @@ def test_provenance_names_the_split_and_no_place_on_the_machine(load, note_folde
         "split_hash": dataset.split_hash,
         "filters": {"pitches": [60, 64], "velocities": [50]},
     }
+
+
+def test_a_models_notes_are_found_again_in_the_whole_set(load, note_folder):
+    trained_on = load(note_folder, velocities=(50,), pitches=(60, 64), seed=3)
+    provenance = {"data": json.loads(json.dumps(trained_on.train.provenance()))}
+    whole = load(note_folder).config
+    assert NSynth(as_in_training(whole, provenance), REPRESENTATION).split_hash == trained_on.split_hash
+    assert as_in_training(whole, {}) == whole
 
 
 @pytest.mark.parametrize("root", ["", "nsynth-train", "nsynth-test.tfrecord"])
