@@ -28,10 +28,17 @@ class Recipe:
 
     data: NSynth.Config = field(default_factory=NSynth.Config)
     representation: MuLaw | Pcm = field(default_factory=MuLaw)
-    model: WaveNet.Config = field(default_factory=lambda: WaveNet.Config(periodic="pitch"))
+    model: WaveNet.Config = field(default_factory=lambda: WaveNet.Config(periodic="pitch", noise=0.1, crop=4096))
     train: Trainer.Config = field(
         default_factory=lambda: Trainer.Config(
-            minutes=60, batch_size=8, lr=2e-3, precision="bfloat16", sample_every=0, validate_every=500
+            minutes=60,
+            batch_size=4,
+            method="muon",
+            lr=1e-2,
+            precision="bfloat16",
+            validate_every=1500,
+            validation_examples=12,
+            sample_every=0,
         )
     )
     start: Path | None = None

@@ -140,13 +140,16 @@ class Render:
     """16-bit WAV, or FLAC."""
     skip_bad: bool = False
     """Leave bad rows of the PLAN out and count them, instead of stopping at the first."""
+    draw: tyro.conf.OmitArgPrefixes[Draw] = Draw()
+    """Models that draw one sample after the other."""
 
     def run(self) -> None:
         from synthgen.rendering.library import inspect
         from synthgen.rendering.writer import render
 
         model = inspect(self.model)
-        print(render(model, self._plan(model), self.out, audio_format=self.format, workers=self.workers))
+        options = {"audio_format": self.format, "workers": self.workers, "sampling": self.draw.sampling()}
+        print(render(model, self._plan(model), self.out, **options))
 
     def _plan(self, model: ModelInfo) -> Plan:
         from synthgen.rendering.plan import grid, read_csv

@@ -39,6 +39,7 @@ class AutoregressiveWaveform(Autoregressive):
             checks.one_of("label of the model", label, [field.name for field in spec.fields])
         checks.between("dim", config.dim, 1, 8192)
         checks.between("crop", config.crop, 0, MAX_SAMPLES)
+        checks.between("noise", config.noise, 0, 1)
         self.head = make_head(config.head, levels=spec.levels, components=config.components)
         self.seconds = spec.axes[0].step
         fields = tuple(spec.field(name) for name in config.labels)
@@ -49,6 +50,20 @@ class AutoregressiveWaveform(Autoregressive):
     @property
     def longest(self) -> int:
         return super().longest if self.config.clock else MAX_SAMPLES
+
+    def disturbed(self, heard: Tensor) -> Tensor:
+        """Levels that the network hears (B, T), in training with noise: it learns to come back from its own errors.
+
+        A network that has only heard real notes takes its first errors for more of the note, and ends in noise or in
+        silence (cf. LPCNet, Valin and Skoglund, 2019, arXiv:1810.11846, section 3.6). The standard deviation is another
+        for each example, small ones more often: `config.noise` x u ** 2 of the range of levels, u uniform in [0, 1].
+        """
+        if not (self.training and self.config.noise):
+            return heard
+        levels = self.head.levels
+        spread = self.config.noise * levels * torch.rand(len(heard), 1, device=heard.device).square()
+        moved = (heard + spread * torch.randn(heard.shape, device=heard.device)).round().long().clamp(0, levels - 1)
+        return torch.where(heard == levels, heard, moved)  # what lies before a note stays what it is
 
     def conditions(self, labels: Labels, n: int) -> tuple[Tensor, Tensor]:
         """Labels and the batch size -> the label vector (n, dim) and the pitch in Hz (n,), NaN where unknown."""

@@ -63,6 +63,8 @@ class SampleRNN(AutoregressiveWaveform):
         """Label in MIDI pitches whose phase the network is told; empty for none."""
         crop: int = 4096
         """Samples of each note that a training step looks at, rounded to frames; 0 takes whole notes."""
+        noise: float = 0.0
+        """Noise on what the network hears in training, as a share of the levels; see `disturbed`."""
         label_dropout: float = 0.0
         """Probability that a label is withheld in training."""
 
@@ -94,7 +96,7 @@ class SampleRNN(AutoregressiveWaveform):
         length = min(-(-(self.config.crop or x.shape[1]) // frame) * frame, x.shape[1])
         # Crops that would begin before the note begin with it, so that onsets are seen as often as what follows.
         start = max(0, int(torch.randint(-length, x.shape[1] - length + 1, ()))) // frame * frame
-        parameters = self.stretch(x, batch.labels, start=start, length=length).float()
+        parameters = self.stretch(self.disturbed(x), batch.labels, start=start, length=length).float()
         nats = -self.head.log_prob(parameters, x[:, start : start + length]).mean()
         return Loss(nats, {"bits": nats / math.log(2)})
 

@@ -61,6 +61,8 @@ class WaveNet(AutoregressiveWaveform):
         """Samples of each note that a training step looks at; 0 takes whole notes."""
         context: int = 512
         """Samples at the beginning of a crop that are only listened to, unless they begin the note."""
+        noise: float = 0.0
+        """Noise on what the network hears in training, as a share of the levels; see `disturbed`."""
         label_dropout: float = 0.0
         """Probability that a label is withheld in training."""
 
@@ -97,7 +99,7 @@ class WaveNet(AutoregressiveWaveform):
     def loss(self, batch: Batch) -> Loss:
         x = self.elements(batch.x)
         places, counted = self._crops(x)
-        before = self._before(x).gather(1, places)
+        before = self.disturbed(self._before(x).gather(1, places))
         parameters = self._stretch(before, batch.labels, places[:, 0]).float()
         nats = -(self.head.log_prob(parameters, x.gather(1, places)) * counted).sum() / counted.sum()
         return Loss(nats, {"bits": nats / math.log(2)})

@@ -79,6 +79,11 @@ class Synthesizer:
         """Samples per second."""
         return self.info.sample_rate
 
+    @property
+    def together(self) -> int:
+        """Notes that are made side by side where many are asked for."""
+        return TOGETHER if self._in_lockstep else 1
+
     def note(
         self,
         instrument: Instrument,
@@ -118,7 +123,7 @@ class Synthesizer:
         Args:
             requests: Each a `Request`, its fields as a mapping, or a tuple (instrument, pitch[, velocity[, seed]]).
             sampling: See `note`.
-            progress: See `note`; it is told of groups of up to `TOGETHER` notes, one after the other.
+            progress: See `note`; it is told of groups of up to `together` notes, one after the other.
 
         Raises:
             UserError: the model cannot play one of them; all are checked first, and the message counts from 0.
@@ -129,8 +134,7 @@ class Synthesizer:
                 resolved.append(self.info.repertoire.resolve(_request(asked)))
             except UserError as error:
                 raise UserError(f"request {index}: {error}") from error
-        size = TOGETHER if self._in_lockstep else 1
-        groups = [resolved[i : i + size] for i in range(0, len(resolved), size)]
+        groups = [resolved[i : i + self.together] for i in range(0, len(resolved), self.together)]
         return [note for group in groups for note in self._make(group, sampling, progress)]
 
     def complete(

@@ -9,11 +9,14 @@ from contextlib import contextmanager
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from synthgen.checks import UserError
 from synthgen.data.layout import write_audio
 from synthgen.rendering.request import Request
+
+if TYPE_CHECKING:
+    from synthgen.heads import Sampling
 
 PATIENCE = 10
 """Seconds that a worker gets to finish its note when a render stops."""
@@ -26,22 +29,23 @@ class Job(NamedTuple):
     path: Path
 
 
-def render_all(model: Path, jobs: Sequence[Job], *, workers: int) -> Iterator[bool]:
+def render_all(model: Path, jobs: Sequence[Job], *, workers: int, sampling: Sampling | None = None) -> Iterator[bool]:
     """Write the file of every job; yield, in no fixed order, whether a note reached beyond [-1, 1].
 
     Args:
         model: A checkpoint of notes.
         jobs: What to write.
         workers: Processes; 1 renders in this one.
+        sampling: See `Synthesizer.note`.
 
     Raises:
         UserError: a file cannot be written, or a worker was lost.
     """
     workers = min(workers, len(jobs))
     if workers <= 1:
-        yield from _render(model, jobs)
+        yield from _render(model, jobs, sampling)
         return
-    with _started(model, [jobs[i::workers] for i in range(workers)]) as running:
+    with _started(model, [jobs[i::workers] for i in range(workers)], sampling) as running:
         while running:
             for connection in wait(list(running)):
                 message = _receive(connection, running)
@@ -49,20 +53,26 @@ def render_all(model: Path, jobs: Sequence[Job], *, workers: int) -> Iterator[bo
                     yield message
 
 
-def _render(model: Path, jobs: Sequence[Job]) -> Iterator[bool]:
+def _render(model: Path, jobs: Sequence[Job], sampling: Sampling | None) -> Iterator[bool]:
     if not jobs:
         return
     from synthgen.rendering.synthesizer import Synthesizer
+    from synthgen.threads import one_thread
 
     synthesizer = Synthesizer.load(model)
-    for request, path in jobs:
-        (note,) = synthesizer.notes([request])
-        write_audio(path, note.audio, sample_rate=note.sample_rate)
-        yield note.clipped > 0
+    for start in range(0, len(jobs), synthesizer.together):
+        group = jobs[start : start + synthesizer.together]
+        with one_thread():
+            notes = synthesizer.notes([job.request for job in group], sampling=sampling)
+        for job, note in zip(group, notes, strict=True):
+            write_audio(job.path, note.audio, sample_rate=note.sample_rate)
+            yield note.clipped > 0
 
 
 @contextmanager
-def _started(model: Path, shares: Sequence[Sequence[Job]]) -> Iterator[dict[Connection, BaseProcess]]:
+def _started(
+    model: Path, shares: Sequence[Sequence[Job]], sampling: Sampling | None
+) -> Iterator[dict[Connection, BaseProcess]]:
     """Workers by the connection that they report to; closing it stops them, and so does the end of this process."""
     context = multiprocessing.get_context("spawn")
     running: dict[Connection, BaseProcess] = {}
@@ -70,7 +80,7 @@ def _started(model: Path, shares: Sequence[Sequence[Job]]) -> Iterator[dict[Conn
     try:
         for share in shares:
             receiver, sender = context.Pipe(duplex=False)
-            process = context.Process(target=_work, args=(model, share, sender), daemon=True)
+            process = context.Process(target=_work, args=(model, share, sampling, sender), daemon=True)
             process.start()
             sender.close()
             running[receiver] = process
@@ -85,12 +95,12 @@ def _started(model: Path, shares: Sequence[Sequence[Job]]) -> Iterator[dict[Conn
             process.join()
 
 
-def _work(model: Path, jobs: Sequence[Job], sender: Connection) -> None:
+def _work(model: Path, jobs: Sequence[Job], sampling: Sampling | None, sender: Connection) -> None:
     """A worker's life: a boolean for every note, then None; or the message of what stopped it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         try:
-            for clipped in _render(model, jobs):
+            for clipped in _render(model, jobs, sampling):
                 sender.send(clipped)
             sender.send(None)
         except UserError as error:

@@ -6,9 +6,9 @@ import hashlib
 import itertools
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from synthgen import checks, files
 from synthgen.checks import UserError
@@ -18,6 +18,9 @@ from synthgen.rendering.library import ModelInfo
 from synthgen.rendering.plan import Plan, stem
 from synthgen.rendering.request import Request
 from synthgen.rendering.workers import Job, render_all
+
+if TYPE_CHECKING:
+    from synthgen.heads import Sampling
 
 MANIFEST = "render.json"
 FORMAT = 1
@@ -56,7 +59,13 @@ class Report:
 
 
 def render(
-    model: ModelInfo, plan: Plan, folder: Path, *, audio_format: AudioFormat = "wav", workers: int = 1
+    model: ModelInfo,
+    plan: Plan,
+    folder: Path,
+    *,
+    audio_format: AudioFormat = "wav",
+    workers: int = 1,
+    sampling: Sampling | None = None,
 ) -> Report:
     """Write `audio/*` and, at the very end, `examples.json`.
 
@@ -70,27 +79,33 @@ def render(
         folder: New, empty, or of an earlier start of the same render.
         audio_format: 16-bit WAV, or FLAC.
         workers: Processes, of one thread each.
+        sampling: See `Synthesizer.note`.
 
     Raises:
         UserError: the folder holds something else, a file cannot be written, or a worker was lost.
     """
     checks.between("workers", workers, 1, MAX_WORKERS)
-    _claim(folder, _manifest(model, plan, audio_format))
+    _claim(folder, _manifest(model, plan, audio_format, sampling))
     audio = folder / "audio"
     there = {path.name for path in audio.glob(f"*.{audio_format}")}
     jobs = [Job(request, audio / f"{stem(request)}.{audio_format}") for request in plan.requests]
     todo = [job for job in jobs if job.path.name not in there]
     try:
-        clipped = sum(_progress(render_all(model.path, todo, workers=workers), len(jobs), len(jobs) - len(todo)))
+        clipped = sum(
+            _progress(
+                render_all(model.path, todo, workers=workers, sampling=sampling), len(jobs), len(jobs) - len(todo)
+            )
+        )
     finally:
         _clean(folder)
     write_examples(folder / "examples.json", _entries(model, plan.requests))
     return Report(folder=folder, made=len(todo), kept=len(jobs) - len(todo), clipped=clipped, skipped=plan.skipped)
 
 
-def _manifest(model: ModelInfo, plan: Plan, audio_format: str) -> dict[str, Any]:
+def _manifest(model: ModelInfo, plan: Plan, audio_format: str, sampling: Sampling | None) -> dict[str, Any]:
     digest = hashlib.sha256(model.path.read_bytes()).hexdigest()
-    return {"format": FORMAT, "model": digest, "plan": plan.digest(), "audio": audio_format}
+    drawn = {"sampling": None if sampling is None else asdict(sampling)}
+    return {"format": FORMAT, "model": digest, "plan": plan.digest(), "audio": audio_format, **drawn}
 
 
 def _claim(folder: Path, manifest: dict[str, Any]) -> None:

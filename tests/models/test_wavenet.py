@@ -61,6 +61,25 @@ def steps(model: WaveNet, x: torch.Tensor, given: dict[str, torch.Tensor]) -> to
     return torch.stack(made, dim=-1)
 
 
+def test_training_may_put_noise_on_what_is_heard(note_fields):
+    noisy = build(64, replace(SMALL, noise=0.1), note_fields)
+    heard = torch.randint(65, (200, 300))  # 64 stands for what lies before a note
+    assert noisy.disturbed(heard) is heard
+    moved = noisy.train().disturbed(heard)
+    assert ((moved == 64) == (heard == 64)).all()
+    assert moved.min() >= 0
+    middle = heard.sub(32).abs() < 5  # where nothing is clipped
+    spread = torch.stack([(moved - heard)[i][middle[i]].double().std() for i in range(len(heard))])
+    assert spread.max() <= 1.2 * 6.4
+    assert (spread < 6.4 / 4).double().mean() == pytest.approx(0.5, abs=0.15)
+    batch = Batch(torch.randint(64, (2, 1, 300)), labels(2))
+    losses = {name: build(64, replace(SMALL, noise=share), note_fields) for name, share in (("off", 0.0), ("on", 0.3))}
+    losses["on"].load_state_dict(losses["off"].state_dict())
+    assert losses["on"].loss(batch).total == losses["off"].loss(batch).total  # both in eval mode
+    off, on = (losses[name].train().loss(batch).total.item() for name in ("off", "on"))
+    assert on != off
+
+
 def test_it_is_an_autoregressive_model():
     assert MODELS["wavenet"] is WaveNet
     assert issubclass(WaveNet, Autoregressive)

@@ -138,6 +138,25 @@ def test_a_note_drawn_on_the_command_line(path, tmp_path):
     assert soundfile.info(files[0]).frames == SAMPLES
 
 
+def test_a_render_draws_as_it_is_told_whatever_the_workers(path, tmp_path, capsys):
+    def render(folder, *words):
+        grid = ["--grid", "--instruments", "flute,violin", "--pitches", "48:64:3", "--velocities", "25,100"]
+        return cli.main(["render", *grid, "--model", str(path), "--out", str(tmp_path / folder), *words])
+
+    def notes(folder):
+        return {file.name: file.read_bytes() for file in (tmp_path / folder / "audio").iterdir()}
+
+    cool = ["--temperature", "0.5"]
+    assert [render("cool", *cool), render("two", *cool, "--workers", "2"), render("plain")] == [0, 0, 0]
+    assert notes("cool") == notes("two")
+    assert len(notes("cool")) == 24  # more than are drawn side by side
+    assert not set(notes("cool").values()) & set(notes("plain").values())
+    capsys.readouterr()
+    assert render("cool") == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "holds the render of another sampling" in line
+
+
 def test_a_model_that_draws_nothing_says_so(tiny_checkpoint):
     synthesizer = Synthesizer.load(tiny_checkpoint)
     with pytest.raises(UserError, match=r"^model '.*' takes no temperature, top_k or top_p"):
