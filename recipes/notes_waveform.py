@@ -1,6 +1,7 @@
 """Waveform CNN: instrument, pitch and velocity in, samples out, through an inverse STFT and a spectral loss.
 
 python recipes/notes_waveform.py --data.root ~/notes --train.minutes 60 --folder runs/waveform
+python recipes/notes_waveform.py --data.root ~/notes --magnitudes runs/notes/model.safetensors --train.lr 3e-3
 """
 
 from __future__ import annotations
@@ -38,6 +39,8 @@ class Recipe:
     )
     start: Path | None = None
     """Checkpoint whose weights to begin with."""
+    magnitudes: Path | None = None
+    """Checkpoint of recipes/notes_spectrogram.py whose CNN to begin with."""
     folder: Path = Path("runs/notes_waveform")
     """Where the checkpoint, the log and the notes go."""
     limit: int | None = 200
@@ -59,6 +62,10 @@ def main(recipe: Recipe) -> None:
     data = NSynth(recipe.data, recipe.representation)
     model = WaveformDecoder(data.spec, recipe.model, recipe.loss)
     start = checkpoint.load_into(model, recipe.start)
+    if recipe.magnitudes:
+        drawn = checkpoint.load(recipe.magnitudes)
+        model.begin_with(drawn.model)
+        start = {"start": drawn.provenance}
     trainer = Trainer(model, recipe.representation, recipe.train, recipe.folder)
     sample = partial(write_samples, trainer.average.model, recipe.representation, data.valid, recipe.folder)
     options = {"augment": recipe.augment, "provenance": start}

@@ -77,6 +77,25 @@ class WaveformDecoder(GenerativeModel):
         self.body = Upsampler(frames, config.body)
         self.source = Source(spec, config)
 
+    @torch.no_grad()
+    def begin_with(self, decoder: Decoder) -> None:
+        """Take over the CNN of a decoder of log magnitudes, which every map of levels then begins as.
+
+        Raises:
+            UserError: its CNN or its labels are others.
+        """
+        own, given, taken = self.state_dict(), decoder.state_dict(), {}
+        for name, weights in given.items():
+            maps = self.body.shape[0] if name.startswith("body.head.") else 1
+            taken[name] = weights.repeat(maps, *[1] * (weights.ndim - 1)) if maps > 1 else weights
+            if maps > 1 and self.config.head == "spectrum":
+                taken[name][len(weights) :] = 0  # the source's phases, not turned
+        expected = {name: weights.shape for name, weights in own.items() if not name.startswith("source.")}
+        shapes = {name: weights.shape for name, weights in taken.items()}
+        if shapes != expected or decoder.spec.fields != self.spec.fields:
+            raise checks.UserError("the decoder's CNN or labels are not this model's; choose the same body and data")
+        self.load_state_dict(own | taken)
+
     def forward(self, labels: Labels, n: int) -> Tensor:
         """Labels and the batch size -> waveforms (n, 1, T)."""
         vector = self.encoder(labels, n)

@@ -52,6 +52,29 @@ def fit(model, batch, *, steps, lr=0.02) -> None:
     model.eval()
 
 
+@torch.no_grad()
+def test_it_begins_with_the_cnn_of_a_decoder_of_magnitudes(note_fields):
+    spectrogram = Spectrogram(samples=2000, n_fft=256, hop_length=64, phase="griffin_lim")
+    decoder = Decoder(spectrogram.spec(note_fields), PLANE).eval()
+    for head, maps in (("source", [0, 1]), ("spectrum", [0])):
+        model = build(note_fields, replace(SMALL, head=head)).eval()
+        before = model.source.tuning.weight.clone()
+        model.begin_with(decoder)
+        drawn = model.body(model.encoder(labels(2), 2), labels(2))
+        for i in range(len(drawn[0])):
+            expected = decoder(labels(2), 2)[:, 0] if i in maps else torch.zeros_like(drawn[:, i])
+            torch.testing.assert_close(drawn[:, i], expected)
+        assert torch.equal(model.source.tuning.weight, before)
+    others = [
+        Decoder(spectrogram.spec(note_fields), replace(PLANE, dim=8)),
+        Decoder(spectrogram.spec(note_fields[::-1]), PLANE),
+        build(note_fields),
+    ]
+    for other in others:
+        with pytest.raises(UserError, match="the decoder's CNN or labels are not this model's"):
+            build(note_fields).begin_with(other)
+
+
 def tones(midi: torch.Tensor, samples: int) -> torch.Tensor:
     """Three partials each, (B, 1, T)."""
     seconds = torch.arange(samples) / RATE
