@@ -19,6 +19,7 @@ from synthgen.representations.base import AudioRepresentation
 from .player import relabel
 
 FIRST_SECONDS = 3.0
+TOLD = "model, told the phase"
 MOST_PAIRED = 1024
 """Levels up to which pairs of neighbouring samples are counted; with more levels it is their differences."""
 PSEUDO_COUNT = 0.5
@@ -30,6 +31,9 @@ PRIOR_PAIRS = 16.0
 @dataclass(frozen=True, kw_only=True)
 class Bits:
     """Mean bits a sample by predictor: ``model``, ``previous sample`` and ``unigram``.
+
+    A model that was trained beside the phase of real notes (`AutoregressiveWaveform.told`) has a figure ``model, told
+    the phase`` too; it is no code length, as the phase is taken from the very note.
 
     Attributes:
         notes: Number of held-out notes.
@@ -104,20 +108,24 @@ def held_out_bits(
     end = round(FIRST_SECONDS * representation.sample_rate)
     training = (representation.encode(batch.x)[0, 0] for batch in _each(train, counted, "counting samples"))
     counts = Counts(training, levels=model.head.levels)
-    whole: dict[str, list[float]] = {"model": [], "previous sample": [], "unigram": []}
+    whole: dict[str, list[float]] = {"model": [], TOLD: [], "previous sample": [], "unigram": []}
     first: dict[str, list[float]] = {name: [] for name in whole}
     for note in _each(held_out, limit, "predicting samples"):
         labels = relabel(note.labels, given=held_out.spec.fields, known=model.spec.fields)
-        example = Batch(representation.encode(note.x), labels)
-        x = example.x[0, 0]
-        found = (model.surprise(example.to(model.device))[0].cpu(), counts.previous_sample(x), counts.unigram(x))
-        for name, bits in zip(whole, found, strict=True):
+        example = Batch(representation.encode(note.x), labels).to(model.device)
+        heard = Batch(example.x, labels, note.x).to(model.device)
+        x = representation.encode(note.x)[0, 0]
+        found = {"model": model.surprise(example)[0].cpu()}
+        if model.told(heard) is not heard.labels:
+            found[TOLD] = model.surprise(heard)[0].cpu()
+        found |= {"previous sample": counts.previous_sample(x), "unigram": counts.unigram(x)}
+        for name, bits in found.items():
             whole[name].append(bits.double().mean().item())
             first[name].append(bits[:end].double().mean().item())
     return Bits(
         notes=len(whole["model"]),
-        whole={name: fmean(values) for name, values in whole.items()},
-        first={name: fmean(values) for name, values in first.items()},
+        whole={name: fmean(values) for name, values in whole.items() if values},
+        first={name: fmean(values) for name, values in first.items() if values},
     )
 
 

@@ -96,7 +96,11 @@ class Autoregressive(GenerativeModel):
     def surprise(self, batch: Batch) -> Tensor:
         """Bits that each element takes after those before it, (B, *S)."""
         x = self.elements(batch.x)
-        return self.head.surprise(self(x, batch.labels).float(), x)
+        return self.head.surprise(self(x, self.told(batch)).float(), x)
+
+    def told(self, batch: Batch) -> Labels:
+        """What the network is told of real examples: their labels, and more where a subclass knows more."""
+        return batch.labels
 
     def sample(
         self,

@@ -10,14 +10,17 @@ from torch import Tensor
 
 from synthgen import checks
 from synthgen.heads import make_head
-from synthgen.nn.clock import Clock, Cycles
+from synthgen.nn.clock import LEAD_HOP, Clock, Cycles
 from synthgen.nn.condition import LabelEncoder
-from synthgen.records import DataSpec, Labels
+from synthgen.records import Batch, DataSpec, Labels
 from synthgen.signal.pitch import midi_to_hz
+from synthgen.signal.tracking import phase_lead
 
 from .autoregressive import Autoregressive
 
 MAX_SAMPLES = 2**24
+LEAD = "phase_lead"
+"""Beside the labels of real notes: how far ahead of the labelled pitch they are, (B, L); see `Cycles`."""
 
 
 class AutoregressiveWaveform(Autoregressive):
@@ -64,6 +67,18 @@ class AutoregressiveWaveform(Autoregressive):
         spread = self.config.noise * levels * torch.rand(len(heard), 1, device=heard.device).square()
         moved = (heard + spread * torch.randn(heard.shape, device=heard.device)).round().long().clamp(0, levels - 1)
         return torch.where(heard == levels, heard, moved)  # what lies before a note stays what it is
+
+    def told(self, batch: Batch) -> Labels:
+        """The labels, and where the media are known and the network follows a pitch, the phase of real notes.
+
+        A real note begins at any phase, is out of tune by some cents and may have a vibrato, so that the labelled pitch
+        alone would say little of where in its period a sample lies. When the network plays, its own phase is steady.
+        """
+        midi = batch.labels.get(self.config.periodic)
+        if midi is None or batch.media is None:
+            return batch.labels
+        rate = {"sample_rate": 1 / self.seconds, "hop_length": LEAD_HOP}
+        return {**batch.labels, LEAD: phase_lead(batch.media[:, 0], midi_to_hz(midi.double()), **rate)}
 
     def conditions(self, labels: Labels, n: int) -> tuple[Tensor, Tensor]:
         """Labels and the batch size -> the label vector (n, dim) and the pitch in Hz (n,), NaN where unknown."""

@@ -17,7 +17,7 @@ from synthgen.nn.levels import LevelEntry
 from synthgen.nn.recurrent import GatedRecurrent
 from synthgen.records import Batch, DataSpec, Labels, Loss
 
-from .autoregressive_waveform import AutoregressiveWaveform
+from .autoregressive_waveform import LEAD, AutoregressiveWaveform
 from .lockstep import Lockstep
 
 
@@ -96,7 +96,7 @@ class SampleRNN(AutoregressiveWaveform):
         length = min(-(-(self.config.crop or x.shape[1]) // frame) * frame, x.shape[1])
         # Crops that would begin before the note begin with it, so that onsets are seen as often as what follows.
         start = max(0, int(torch.randint(-length, x.shape[1] - length + 1, ()))) // frame * frame
-        parameters = self.stretch(self.disturbed(x), batch.labels, start=start, length=length).float()
+        parameters = self.stretch(self.disturbed(x), self.told(batch), start=start, length=length).float()
         nats = -self.head.log_prob(parameters, x[:, start : start + length]).mean()
         return Loss(nats, {"bits": nats / math.log(2)})
 
@@ -133,18 +133,18 @@ class SampleRNN(AutoregressiveWaveform):
         """Label vectors (n, dim) -> the GRU's state before the onset (n, hidden)."""
         return self.begin(vector).tanh()
 
-    def at_frames(self, vector: Tensor, hz: Tensor, places: Tensor) -> Tensor:
-        """What the GRU is told at frames that begin at `places` (B, L), in samples: (B, L, dim)."""
+    def at_frames(self, vector: Tensor, hz: Tensor, places: Tensor, lead: Tensor | None = None) -> Tensor:
+        """What the GRU is told at frames from `places` (B, L) in samples on: (B, L, dim); `lead` as in `Cycles`."""
         told = [vector[:, None].expand(-1, places.shape[1], -1)]
         if self.clock is not None:
             told.append(self.clock(places * self.seconds))
         if self.cycles is not None:
-            told.append(self.cycles(hz, places).transpose(1, 2))
+            told.append(self.cycles(hz, places, lead).transpose(1, 2))
         return self.by_frame(torch.cat(told, dim=-1))
 
-    def at_places(self, hz: Tensor, places: Tensor) -> Tensor | float:
+    def at_places(self, hz: Tensor, places: Tensor, lead: Tensor | None = None) -> Tensor | float:
         """What the dense layers are told at each of `places` (B, T): (B, T, channels), or 0."""
-        return 0.0 if self.place is None else self.place(self.cycles(hz, places).transpose(1, 2))
+        return 0.0 if self.place is None else self.place(self.cycles(hz, places, lead).transpose(1, 2))
 
     def stretch(self, x: Tensor, labels: Labels, *, start: int, length: int) -> Tensor:
         """Parameters (B, channels, length) of the samples from `start` on, the beginning of a frame."""
@@ -153,13 +153,14 @@ class SampleRNN(AutoregressiveWaveform):
         frames = -(-stop // frame)
         heard = F.pad(x, (frame, frame), value=self.head.levels)[:, : frames * frame].unflatten(1, (frames, frame))
         places = torch.arange(frames * frame, device=x.device).expand(len(x), -1)
-        told = self.at_frames(vector, hz, places[:, ::frame])
+        lead = labels.get(LEAD)
+        told = self.at_frames(vector, hz, places[:, ::frame], lead)
         states = self._states(heard, told, self.first_state(vector), start // frame)
         spread = self.spread(states).unflatten(2, (frame, -1)).flatten(1, 2)[:, :length]
         before = F.pad(x, (1, 0), value=self.head.levels)[:, :stop]
         listen = max(0, start - self.newest.span)
         newest = self.newest(self.entry(before[:, listen:]).transpose(1, 2))[..., start - listen :].transpose(1, 2)
-        y = newest + spread + self.at_places(hz, places[:, start:stop])
+        y = newest + spread + self.at_places(hz, places[:, start:stop], lead)
         return self._finish(y, before[:, start:])
 
     def _states(self, heard: Tensor, told: Tensor, state: Tensor, first: int) -> Tensor:

@@ -17,7 +17,7 @@ from synthgen.nn.gated import GatedLayer, Pointwise
 from synthgen.nn.levels import LevelEntry
 from synthgen.records import Batch, DataSpec, Labels, Loss
 
-from .autoregressive_waveform import MAX_SAMPLES, AutoregressiveWaveform
+from .autoregressive_waveform import LEAD, MAX_SAMPLES, AutoregressiveWaveform
 from .lockstep import Lockstep
 
 FRAME = 256
@@ -100,7 +100,7 @@ class WaveNet(AutoregressiveWaveform):
         x = self.elements(batch.x)
         places, counted = self._crops(x)
         before = self.disturbed(self._before(x).gather(1, places))
-        parameters = self._stretch(before, batch.labels, places[:, 0]).float()
+        parameters = self._stretch(before, self.told(batch), places[:, 0]).float()
         nats = -(self.head.log_prob(parameters, x.gather(1, places)) * counted).sum() / counted.sum()
         return Loss(nats, {"bits": nats / math.log(2)})
 
@@ -138,15 +138,15 @@ class WaveNet(AutoregressiveWaveform):
             mixed = mixed + self.by_time(torch.cat([self.clock(places * self.seconds), mixed], dim=-1))
         return self.gates(mixed).unflatten(-1, (len(self.layers), -1))
 
-    def at_places(self, hz: Tensor, places: Tensor) -> Tensor:
-        """What is added to the entering sample at each of `places` (B, T): (B, T, channels)."""
+    def at_places(self, hz: Tensor, places: Tensor, lead: Tensor | None = None) -> Tensor:
+        """What is added to the entering sample at each of `places` (B, T): (B, T, channels); `lead` as in `Cycles`."""
         if self.place is None:
             return self.entry.start.new_zeros(*places.shape, self.config.channels)
         features = []
         if self.clock is not None:
             features.append(self.clock(places * self.seconds))
         if self.cycles is not None:
-            features.append(self.cycles(hz, places).transpose(1, 2))
+            features.append(self.cycles(hz, places, lead).transpose(1, 2))
         return self.place(torch.cat(features, dim=-1))
 
     def _before(self, x: Tensor) -> Tensor:
@@ -173,7 +173,7 @@ class WaveNet(AutoregressiveWaveform):
         length = before.shape[1]
         vector, hz = self.conditions(labels, len(before))
         places = first[:, None] + torch.arange(length, device=before.device)
-        h = (self.entry(before) + self.at_places(hz, places)).transpose(1, 2).contiguous()
+        h = (self.entry(before) + self.at_places(hz, places, labels.get(LEAD))).transpose(1, 2).contiguous()
         frames = places[:, ::FRAME] if self.clock is not None else places[:, :1]
         skip: Tensor | float = 0.0
         for layer, gate in zip(self.layers, self.at_frames(vector, frames).permute(2, 0, 3, 1), strict=True):

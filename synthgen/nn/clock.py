@@ -13,6 +13,9 @@ SCALES = 13
 HARMONICS = (0.5, 1.0, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0)
 """Multiples of the fundamental of `Cycles`; the half tells odd periods from even ones."""
 
+LEAD_HOP = 128
+"""Samples between the frames of `Cycles`' lead."""
+
 
 class Clock(nn.Module):
     """Seconds since the onset as smooth steps, one an octave of time: t / (t + scale).
@@ -46,11 +49,31 @@ class Cycles(nn.Module):
         self.seconds = seconds
         self.register_buffer("harmonics", torch.tensor(HARMONICS, dtype=torch.float64), persistent=False)
 
-    def forward(self, hz: Tensor, samples: Tensor) -> Tensor:
-        """Fundamentals (B,), NaN where unknown, and positions (B, T) in samples -> (B, channels, T) float32."""
+    def forward(self, hz: Tensor, samples: Tensor, lead: Tensor | None = None) -> Tensor:
+        """Fundamentals and places -> features.
+
+        Args:
+            hz: (B,), NaN where unknown.
+            samples: Positions (B, T).
+            lead: Cycles by which the tone is ahead at multiples of `LEAD_HOP` samples, (B, L); see
+                `signal.tracking.phase_lead`. None is a steady tone.
+
+        Returns:
+            (B, channels, T) float32.
+        """
         known = hz.isfinite()
         rates = torch.where(known, hz, 0.0).double()[:, None] * self.harmonics.double() * self.seconds
         cycles = (rates[:, :, None] * samples[:, None].double()) % 1.0
+        if lead is not None:
+            cycles = cycles + self.harmonics.double()[:, None] * _between(lead, samples)[:, None]
         heard = known[:, None, None] & (rates < 0.5)[:, :, None]
         angle = 2 * math.pi * cycles
         return torch.where(heard.repeat(1, 2, 1), torch.cat([angle.sin(), angle.cos()], dim=1), 0.0).float()
+
+
+def _between(lead: Tensor, samples: Tensor) -> Tensor:
+    """Values (B, L) at multiples of `LEAD_HOP`, interpolated at `samples` (B, T): (B, T)."""
+    place = samples.double() / LEAD_HOP
+    left = place.floor().long().clamp(0, lead.shape[1] - 2)
+    a, b = lead.double().gather(1, left), lead.double().gather(1, left + 1)
+    return a + (b - a) * (place - left).clamp(0, 1)

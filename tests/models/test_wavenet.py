@@ -11,6 +11,7 @@ from synthgen.checks import UserError
 from synthgen.heads import Sampling
 from synthgen.models import MODELS, WaveNet
 from synthgen.models.autoregressive import Autoregressive
+from synthgen.models.autoregressive_waveform import LEAD
 from synthgen.models.wavenet import FRAME
 from synthgen.records import Axis, Batch, DataSpec
 from synthgen.representations import MuLaw, Pcm
@@ -48,6 +49,10 @@ def model(request, note_fields) -> WaveNet:
     return build(*request.param, note_fields)
 
 
+def hz_to_midi(hz: torch.Tensor) -> torch.Tensor:
+    return 69 + 12 * torch.log2(hz / 440)
+
+
 def rng(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
@@ -78,6 +83,23 @@ def test_training_may_put_noise_on_what_is_heard(note_fields):
     assert losses["on"].loss(batch).total == losses["off"].loss(batch).total  # both in eval mode
     off, on = (losses[name].train().loss(batch).total.item() for name in ("off", "on"))
     assert on != off
+
+
+def test_real_notes_tell_their_phase(note_fields):
+    """A note that is out of tune is told like one whose label says so."""
+    seconds = torch.arange(2000) / 16_000
+    media = torch.sin(2 * math.pi * 305 * seconds)[None, None]
+    x = MuLaw(samples=2000).encode(media)
+    model = build(256, replace(SMALL, labels=("velocity",), periodic="pitch"), note_fields, samples=2000)
+    flat, true = ({"velocity": torch.tensor([90.0]), "pitch": hz_to_midi(torch.tensor([f]))} for f in (300.0, 305.0))
+    bits = {
+        name: model.surprise(Batch(x, given, audio))[0]
+        for name, given, audio in (("flat", flat, None), ("told", flat, media), ("true", true, media))
+    }
+    inner = slice(600, 1400)
+    assert (bits["told"] - bits["true"])[inner].abs().mean() < 0.2 * (bits["flat"] - bits["true"])[inner].abs().mean()
+    assert model.told(Batch(x, flat)) is flat
+    assert set(model.told(Batch(x, flat, media))) - set(flat) == {LEAD}
 
 
 def test_it_is_an_autoregressive_model():

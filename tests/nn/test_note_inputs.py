@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from synthgen.nn.clock import HARMONICS, Clock, Cycles
+from synthgen.nn.clock import HARMONICS, LEAD_HOP, Clock, Cycles
 from synthgen.nn.levels import LevelEntry
 from synthgen.signal.companding import mu_law_decode, mu_law_encode
 
@@ -33,6 +33,15 @@ def test_cycles_repeat_with_the_pitch_however_late(hz):
         assert abs(int(peak) - hz) <= 1
         expected = torch.sin(2 * math.pi * hz / RATE * (samples[0].double() + start))
         torch.testing.assert_close(wave[0, fundamental], expected.float(), atol=1e-4, rtol=0)
+
+
+def test_a_lead_is_added_to_every_harmonic():
+    cycles, hz, samples = Cycles(seconds=1 / RATE), torch.tensor([200.0]), torch.arange(1000)[None]
+    detuned = torch.tensor([204.0])
+    lead = 4.0 * torch.arange(9)[None] * LEAD_HOP / RATE
+    torch.testing.assert_close(cycles(hz, samples, lead), cycles(detuned, samples), atol=1e-4, rtol=0)
+    held = cycles(hz, samples + 5000, lead)  # beyond the last frame it stays what it was
+    torch.testing.assert_close(held, cycles(hz, samples + 5000, lead[:, -1:].expand(1, 60)))
 
 
 def test_harmonics_above_half_the_rate_are_silent_and_unknown_pitches_too():
