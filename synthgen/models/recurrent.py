@@ -104,7 +104,12 @@ class SampleRNN(AutoregressiveWaveform):
         vector, hz = self.conditions(labels, n)
         heard = torch.full((n, self.config.frame), self.head.levels, device=self.device)
         return Cache(
-            vector=vector, hz=hz, heard=heard, state=self.first_state(vector), newest=self.newest.init_cache(n)
+            vector=vector,
+            hz=hz,
+            lead=labels.get(LEAD),
+            heard=heard,
+            state=self.first_state(vector),
+            newest=self.newest.init_cache(n),
         )
 
     def step(self, cache: Cache, previous: Tensor | None) -> Tensor:
@@ -116,10 +121,10 @@ class SampleRNN(AutoregressiveWaveform):
             cache.heard = torch.cat([cache.heard[:, 1:], previous[:, None]], dim=1)
         if not place:
             places = torch.arange(cache.position, cache.position + frame, device=self.device).expand(n, -1)
-            told = self.at_frames(cache.vector, cache.hz, places[:, :1])[:, 0]
+            told = self.at_frames(cache.vector, cache.hz, places[:, :1], cache.lead)[:, 0]
             heard = torch.cat([self.entry(cache.heard).flatten(1), told], dim=1)
             cache.state = self.recurrent.step(heard, cache.state)
-            cache.spread = self.spread(cache.state).view(n, frame, -1) + self.at_places(cache.hz, places)
+            cache.spread = self.spread(cache.state).view(n, frame, -1) + self.at_places(cache.hz, places, cache.lead)
         cache.position += 1
         newest = self.newest.step(self.entry(previous), cache.newest)
         return self._finish(newest + cache.spread[:, place], previous)
@@ -186,6 +191,7 @@ class Cache:
     Attributes:
         vector: Label vectors (n, dim).
         hz: Pitches (n,).
+        lead: See `Cycles`.
         heard: Levels of the last `frame` samples (n, frame).
         state: Of the GRU (n, hidden).
         newest: Past inputs of the dense layers.
@@ -195,6 +201,7 @@ class Cache:
 
     vector: Tensor
     hz: Tensor
+    lead: Tensor | None
     heard: Tensor
     state: Tensor
     newest: ConvCache

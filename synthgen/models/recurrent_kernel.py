@@ -8,6 +8,7 @@ import torch
 
 from synthgen.records import Labels
 
+from .autoregressive_waveform import LEAD
 from .lockstep import Kernel, Lockstep, array, drawable
 
 if TYPE_CHECKING:
@@ -32,8 +33,9 @@ def scanner(model: SampleRNN, labels: Labels, n: int) -> Lockstep | None:
     def inputs(labels: Labels, start: int, length: int) -> Inputs:
         vector, hz = model.conditions(labels, 1)
         places = torch.arange(start, start + length, device=model.device)[None]
-        told = model.at_frames(vector, hz, places[:, -start % frame :: frame])
-        place = model.newest.bias + model.at_places(hz, places)
+        lead = labels.get(LEAD)
+        told = model.at_frames(vector, hz, places[:, -start % frame :: frame], lead)
+        place = model.newest.bias + model.at_places(hz, places, lead)
         return kernels.Inputs(
             first=array(model.first_state(vector)),
             told=array(told @ gru.weight_ih_l0[:, heard:].T + gru.bias_ih_l0),

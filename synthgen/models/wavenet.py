@@ -106,13 +106,14 @@ class WaveNet(AutoregressiveWaveform):
 
     def init_cache(self, labels: Labels, n: int) -> Cache:
         vector, hz = self.conditions(labels, n)
-        return Cache(vector=vector, hz=hz, convs=[layer.conv.init_cache(n) for layer in self.layers])
+        convs = [layer.conv.init_cache(n) for layer in self.layers]
+        return Cache(vector=vector, hz=hz, lead=labels.get(LEAD), convs=convs)
 
     def step(self, cache: Cache, previous: Tensor | None) -> Tensor:
         place = cache.position % FRAME
         if not place:
             places = torch.arange(cache.position, cache.position + FRAME, device=self.device).expand(len(cache.hz), -1)
-            cache.at_places = self.at_places(cache.hz, places)
+            cache.at_places = self.at_places(cache.hz, places, cache.lead)
             cache.at_frame = self.at_frames(cache.vector, places[:, :1])[:, 0].transpose(0, 1)
         before = torch.full_like(cache.hz, self.head.levels, dtype=torch.int64) if previous is None else previous
         h = self.entry(before) + cache.at_places[:, place]
@@ -196,6 +197,7 @@ class Cache:
     Attributes:
         vector: Label vectors (n, dim).
         hz: Pitches (n,).
+        lead: See `Cycles`.
         convs: Past inputs of each layer.
         at_places: Of the samples of this frame, (n, FRAME, channels).
         at_frame: Of this frame, (layers, n, 2 * channels).
@@ -204,6 +206,7 @@ class Cache:
 
     vector: Tensor
     hz: Tensor
+    lead: Tensor | None
     convs: list[ConvCache]
     at_places: Tensor | None = None
     at_frame: Tensor | None = None

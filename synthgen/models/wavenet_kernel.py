@@ -11,6 +11,7 @@ from torch.nn import functional as F
 
 from synthgen.records import Labels
 
+from .autoregressive_waveform import LEAD
 from .lockstep import Kernel, Lockstep, array, drawable
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def scanner(model: WaveNet, labels: Labels, n: int) -> Lockstep | None:
         vector, hz = model.conditions(labels, 1)
         places = torch.arange(start, start + length, device=model.device)[None]
         gates = model.at_frames(vector, places[:, ::FRAME]) + biases
-        return kernels.Inputs(place=array(model.at_places(hz, places)), gates=array(gates))
+        return kernels.Inputs(place=array(model.at_places(hz, places, labels.get(LEAD))), gates=array(gates))
 
     kernel = Kernel(scan=kernels.scan, weights=_weights(model, frame=FRAME), begin=kernels.begin, inputs=inputs)
     return Lockstep(kernel, model.head, labels, n)

@@ -18,7 +18,7 @@ from synthgen.data.audio import read_audio
 from synthgen.heads import PLAIN, Sampling
 from synthgen.models.autoregressive import Autoregressive, Progress
 from synthgen.models.base import GenerativeModel
-from synthgen.records import Labels
+from synthgen.records import Batch, Labels
 from synthgen.rendering.library import ModelInfo, inspect
 from synthgen.rendering.note import Note
 from synthgen.rendering.request import Instrument, Request
@@ -202,8 +202,9 @@ class Synthesizer:
         options = {"rng": streams, "sampling": sampling, "progress": progress}
         if beginning is None:
             return self.model.sample(n, labels, **options)
-        known = self.representation.encode(beginning.to(self.device))[:, 0]
-        return self.model.complete(known, labels, **options)
+        heard = beginning.to(self.device)
+        known = Batch(self.representation.encode(heard), labels, heard)
+        return self.model.complete(known.x[:, 0], self.model.told(known), **options)
 
     @cached_property
     def _in_lockstep(self) -> bool:

@@ -12,6 +12,7 @@ import torch
 
 from synthgen.heads import Sampling
 from synthgen.models import autoregressive
+from synthgen.models.autoregressive_waveform import LEAD
 from synthgen.models.recurrent import SampleRNN
 from synthgen.models.wavenet import WaveNet
 from synthgen.records import Axis, DataSpec
@@ -50,7 +51,8 @@ def build(cls, config, note_fields) -> autoregressive.Autoregressive:
 
 
 def labels(n: int) -> dict[str, torch.Tensor]:
-    return {"instrument": torch.arange(n) % 3, "pitch": torch.linspace(50, 60.5, n)}
+    lead = torch.linspace(0.1, 0.9, n)[:, None] * torch.arange(4)
+    return {"instrument": torch.arange(n) % 3, "pitch": torch.linspace(50, 60.5, n), LEAD: lead}
 
 
 def sample(model, backend: str, n: int = 3, **options) -> torch.Tensor:

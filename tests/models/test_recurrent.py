@@ -7,6 +7,7 @@ import torch
 
 from synthgen.checks import UserError
 from synthgen.models import MODELS
+from synthgen.models.autoregressive_waveform import LEAD
 from synthgen.models.recurrent import SampleRNN
 from synthgen.records import Axis, Batch, DataSpec
 
@@ -21,6 +22,7 @@ def labels(n: int) -> dict[str, torch.Tensor]:
         "instrument": torch.arange(n) % 3,
         "pitch": torch.linspace(50, 60.5, n),
         "velocity": torch.linspace(30, 120, n),
+        LEAD: torch.linspace(0.1, 0.9, n)[:, None] * torch.arange(4),
     }
 
 

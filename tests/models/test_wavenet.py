@@ -31,6 +31,7 @@ def labels(n: int) -> dict[str, torch.Tensor]:
         "instrument": torch.arange(n) % 3,
         "pitch": torch.linspace(50, 60.5, n),
         "velocity": torch.linspace(30, 120, n),
+        LEAD: torch.linspace(0.1, 0.9, n)[:, None] * torch.arange(4),
     }
 
 
@@ -177,7 +178,7 @@ def test_labels_matter_and_may_be_absent(model):
     x = torch.randint(model.head.levels, (1, 40))
     with torch.no_grad():
         one = model(x, labels(1))
-        for name in labels(1):
+        for name in model.config.labels:
             others = {k: v for k, v in labels(1).items() if k != name}
             assert not torch.allclose(model(x, others), one)
 
