@@ -28,7 +28,9 @@ class Recipe:
 
     data: NSynth.Config = field(default_factory=NSynth.Config)
     representation: MuLaw | Pcm = field(default_factory=MuLaw)
-    model: WaveNet.Config = field(default_factory=lambda: WaveNet.Config(periodic="pitch", noise=0.1, crop=4096))
+    model: WaveNet.Config = field(
+        default_factory=lambda: WaveNet.Config(periodic="pitch", noise=0.05, faded=0.5, crop=4096)
+    )
     train: Trainer.Config = field(
         default_factory=lambda: Trainer.Config(
             minutes=60,

@@ -43,6 +43,7 @@ class AutoregressiveWaveform(Autoregressive):
         checks.between("dim", config.dim, 1, 8192)
         checks.between("crop", config.crop, 0, MAX_SAMPLES)
         checks.between("noise", config.noise, 0, 1)
+        checks.between("faded", config.faded, 0, 1)
         self.head = make_head(config.head, levels=spec.levels, components=config.components)
         self.seconds = spec.axes[0].step
         fields = tuple(spec.field(name) for name in config.labels)
@@ -55,18 +56,22 @@ class AutoregressiveWaveform(Autoregressive):
         return super().longest if self.config.clock else MAX_SAMPLES
 
     def disturbed(self, heard: Tensor) -> Tensor:
-        """Levels that the network hears (B, T), in training with noise: it learns to come back from its own errors.
+        """Levels that the network hears (B, T), in training with errors, so that it learns to come back from its own.
 
         A network that has only heard real notes takes its first errors for more of the note, and ends in noise or in
-        silence (cf. LPCNet, Valin and Skoglund, 2019, arXiv:1810.11846, section 3.6). The standard deviation is another
-        for each example, small ones more often: `config.noise` x u ** 2 of the range of levels, u uniform in [0, 1].
+        silence. Noise teaches it to trust what it hears less (cf. LPCNet, Valin and Skoglund, 2019, arXiv:1810.11846,
+        section 3.6): its standard deviation is `config.noise` x u ** 2 of the range of levels, u uniform in [0, 1] for
+        each example. A share `config.faded` of the examples is faded out, half of them wholly: all that the network
+        then goes by is what it has been told of the note.
         """
-        if not (self.training and self.config.noise):
+        if not (self.training and self.config.noise + self.config.faded):
             return heard
-        levels = self.head.levels
-        spread = self.config.noise * levels * torch.rand(len(heard), 1, device=heard.device).square()
-        moved = (heard + spread * torch.randn(heard.shape, device=heard.device)).round().long().clamp(0, levels - 1)
-        return torch.where(heard == levels, heard, moved)  # what lies before a note stays what it is
+        levels, drawn = self.head.levels, torch.rand(3, len(heard), 1, device=heard.device)
+        gain = torch.where(drawn[0] < self.config.faded, (2 * drawn[1] - 1).clamp(min=0), 1.0)
+        noise = self.config.noise * levels * drawn[2].square() * torch.randn(heard.shape, device=heard.device)
+        moved = levels // 2 + gain * (heard - levels // 2) + noise
+        # What lies before a note stays what it is.
+        return torch.where(heard == levels, heard, moved.round().long().clamp(0, levels - 1))
 
     def told(self, batch: Batch) -> Labels:
         """The labels, and where the media are known and the network follows a pitch, the phase of real notes.

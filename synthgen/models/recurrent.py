@@ -65,6 +65,8 @@ class SampleRNN(AutoregressiveWaveform):
         """Samples of each note that a training step looks at, rounded to frames; 0 takes whole notes."""
         noise: float = 0.0
         """Noise on what the network hears in training, as a share of the levels; see `disturbed`."""
+        faded: float = 0.0
+        """Share of the examples in training that are faded out to the network's ears; see `disturbed`."""
         label_dropout: float = 0.0
         """Probability that a label is withheld in training."""
 

@@ -63,6 +63,8 @@ class WaveNet(AutoregressiveWaveform):
         """Samples at the beginning of a crop that are only listened to, unless they begin the note."""
         noise: float = 0.0
         """Noise on what the network hears in training, as a share of the levels; see `disturbed`."""
+        faded: float = 0.0
+        """Share of the examples in training that are faded out to the network's ears; see `disturbed`."""
         label_dropout: float = 0.0
         """Probability that a label is withheld in training."""
 

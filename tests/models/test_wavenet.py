@@ -79,6 +79,10 @@ def test_training_may_put_noise_on_what_is_heard(note_fields):
     assert spread.max() <= 1.2 * 6.4
     assert (spread < 6.4 / 4).double().mean() == pytest.approx(0.5, abs=0.15)
     batch = Batch(torch.randint(64, (2, 1, 300)), labels(2))
+    faded = build(64, replace(SMALL, faded=0.5), note_fields).train().disturbed(heard[:, :50].clamp(max=63))
+    gains = (faded - 32).double().std(1) / (heard[:, :50].clamp(max=63) - 32).double().std(1)
+    assert (gains == 0).double().mean() == pytest.approx(0.25, abs=0.1)
+    assert (gains > 0.98).double().mean() == pytest.approx(0.5, abs=0.12)
     losses = {name: build(64, replace(SMALL, noise=share), note_fields) for name, share in (("off", 0.0), ("on", 0.3))}
     losses["on"].load_state_dict(losses["off"].state_dict())
     assert losses["on"].loss(batch).total == losses["off"].loss(batch).total  # both in eval mode
