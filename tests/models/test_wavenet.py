@@ -69,7 +69,7 @@ def steps(model: WaveNet, x: torch.Tensor, given: dict[str, torch.Tensor]) -> to
 
 def test_training_may_put_noise_on_what_is_heard(note_fields):
     noisy = build(64, replace(SMALL, noise=0.1), note_fields)
-    heard = torch.randint(65, (200, 300))  # 64 stands for what lies before a note
+    heard = torch.randint(65, (200, 3000))  # 64 stands for what lies before a note
     assert noisy.disturbed(heard) is heard
     moved = noisy.train().disturbed(heard)
     assert ((moved == 64) == (heard == 64)).all()
