@@ -36,7 +36,7 @@ class Recipe:
             minutes=60,
             batch_size=4,
             method="muon",
-            lr=5e-3,
+            lr=7e-3,
             precision="bfloat16",
             validate_every=1500,
             validation_examples=12,

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from synthgen import checks
 from synthgen.heads import Categorical, HeadName
 from synthgen.nn.causal import CausalConv1d, ConvCache
-from synthgen.nn.clock import Cycles
+from synthgen.nn.clock import Timbre
 from synthgen.nn.levels import LevelEntry
 from synthgen.nn.recurrent import GatedRecurrent
 from synthgen.records import Batch, DataSpec, Labels, Loss
@@ -83,7 +83,7 @@ class SampleRNN(AutoregressiveWaveform):
         self.recurrent = GatedRecurrent(config.frame * config.entry + dim, config.hidden)
         self.spread = nn.Linear(config.hidden, config.frame * width)
         self.newest = CausalConv1d(config.entry, width, kernel=config.window)
-        self.place = nn.Linear(Cycles.channels, width, bias=False) if config.periodic else None
+        self.timbre = Timbre(dim, width, seconds=self.seconds) if config.periodic else None
         self.dense = nn.ModuleList(nn.Linear(width, width) for _ in range(config.layers))
         self.out = nn.Linear(width, self.head.channels)
         with torch.no_grad():
@@ -126,7 +126,9 @@ class SampleRNN(AutoregressiveWaveform):
             told = self.at_frames(cache.vector, cache.hz, places[:, :1], cache.lead)[:, 0]
             heard = torch.cat([self.entry(cache.heard).flatten(1), told], dim=1)
             cache.state = self.recurrent.step(heard, cache.state)
-            cache.spread = self.spread(cache.state).view(n, frame, -1) + self.at_places(cache.hz, places, cache.lead)
+            cache.spread = self.spread(cache.state).view(n, frame, -1) + self.at_places(
+                cache.vector, cache.hz, places, cache.lead
+            )
         cache.position += 1
         newest = self.newest.step(self.entry(previous), cache.newest)
         return self._finish(newest + cache.spread[:, place], previous)
@@ -149,9 +151,9 @@ class SampleRNN(AutoregressiveWaveform):
             told.append(self.cycles(hz, places, lead).transpose(1, 2))
         return self.by_frame(torch.cat(told, dim=-1))
 
-    def at_places(self, hz: Tensor, places: Tensor, lead: Tensor | None = None) -> Tensor | float:
+    def at_places(self, vector: Tensor, hz: Tensor, places: Tensor, lead: Tensor | None = None) -> Tensor | float:
         """What the dense layers are told at each of `places` (B, T): (B, T, channels), or 0."""
-        return 0.0 if self.place is None else self.place(self.cycles(hz, places, lead).transpose(1, 2))
+        return 0.0 if self.timbre is None else self.timbre(vector, hz, places, lead)
 
     def stretch(self, x: Tensor, labels: Labels, *, start: int, length: int) -> Tensor:
         """Parameters (B, channels, length) of the samples from `start` on, the beginning of a frame."""
@@ -167,7 +169,7 @@ class SampleRNN(AutoregressiveWaveform):
         before = F.pad(x, (1, 0), value=self.head.levels)[:, :stop]
         listen = max(0, start - self.newest.span)
         newest = self.newest(self.entry(before[:, listen:]).transpose(1, 2))[..., start - listen :].transpose(1, 2)
-        y = newest + spread + self.at_places(hz, places[:, start:stop], lead)
+        y = newest + spread + self.at_places(vector, hz, places[:, start:stop], lead)
         return self._finish(y, before[:, start:])
 
     def _states(self, heard: Tensor, told: Tensor, state: Tensor, first: int) -> Tensor:

@@ -35,7 +35,7 @@ def scanner(model: SampleRNN, labels: Labels, n: int) -> Lockstep | None:
         places = torch.arange(start, start + length, device=model.device)[None]
         lead = labels.get(LEAD)
         told = model.at_frames(vector, hz, places[:, -start % frame :: frame], lead)
-        place = model.newest.bias + model.at_places(hz, places, lead)
+        place = model.newest.bias + model.at_places(vector, hz, places, lead)
         return kernels.Inputs(
             first=array(model.first_state(vector)),
             told=array(told @ gru.weight_ih_l0[:, heard:].T + gru.bias_ih_l0),

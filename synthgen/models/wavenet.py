@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from synthgen import checks
 from synthgen.heads import Categorical, HeadName
 from synthgen.nn.causal import ConvCache
-from synthgen.nn.clock import Clock
+from synthgen.nn.clock import Clock, Timbre
 from synthgen.nn.gated import GatedLayer, Pointwise
 from synthgen.nn.levels import LevelEntry
 from synthgen.records import Batch, DataSpec, Labels, Loss
@@ -76,8 +76,8 @@ class WaveNet(AutoregressiveWaveform):
         width, dim = config.channels, config.dim
         self.by_time = nn.Sequential(nn.Linear(Clock.channels + dim, dim), nn.SiLU()) if config.clock else None
         self.entry = LevelEntry(self.head.levels, width, rows=isinstance(self.head, Categorical))
-        known = sum(part.channels for part in (self.clock, self.cycles) if part is not None)
-        self.place = nn.Linear(known, width) if known else None
+        self.place = nn.Linear(Clock.channels, width) if config.clock else None
+        self.timbre = Timbre(dim, width, seconds=self.seconds) if config.periodic else None
         dilations = [2**i for i in range(config.layers)] * config.blocks
         self.gates = nn.Linear(dim, len(dilations) * 2 * width)
         self.layers = nn.ModuleList(
@@ -115,7 +115,7 @@ class WaveNet(AutoregressiveWaveform):
         place = cache.position % FRAME
         if not place:
             places = torch.arange(cache.position, cache.position + FRAME, device=self.device).expand(len(cache.hz), -1)
-            cache.at_places = self.at_places(cache.hz, places, cache.lead)
+            cache.at_places = self.at_places(cache.vector, cache.hz, places, cache.lead)
             cache.at_frame = self.at_frames(cache.vector, places[:, :1])[:, 0].transpose(0, 1)
         before = torch.full_like(cache.hz, self.head.levels, dtype=torch.int64) if previous is None else previous
         h = self.entry(before) + cache.at_places[:, place]
@@ -141,16 +141,14 @@ class WaveNet(AutoregressiveWaveform):
             mixed = mixed + self.by_time(torch.cat([self.clock(places * self.seconds), mixed], dim=-1))
         return self.gates(mixed).unflatten(-1, (len(self.layers), -1))
 
-    def at_places(self, hz: Tensor, places: Tensor, lead: Tensor | None = None) -> Tensor:
+    def at_places(self, vector: Tensor, hz: Tensor, places: Tensor, lead: Tensor | None = None) -> Tensor:
         """What is added to the entering sample at each of `places` (B, T): (B, T, channels); `lead` as in `Cycles`."""
-        if self.place is None:
-            return self.entry.start.new_zeros(*places.shape, self.config.channels)
-        features = []
-        if self.clock is not None:
-            features.append(self.clock(places * self.seconds))
-        if self.cycles is not None:
-            features.append(self.cycles(hz, places, lead).transpose(1, 2))
-        return self.place(torch.cat(features, dim=-1))
+        added = self.entry.start.new_zeros(*places.shape, self.config.channels)
+        if self.place is not None:
+            added = added + self.place(self.clock(places * self.seconds))
+        if self.timbre is not None:
+            added = added + self.timbre(vector, hz, places, lead)
+        return added
 
     def _before(self, x: Tensor) -> Tensor:
         """The level before each sample (B, T), `head.levels` before the first."""
@@ -176,7 +174,8 @@ class WaveNet(AutoregressiveWaveform):
         length = before.shape[1]
         vector, hz = self.conditions(labels, len(before))
         places = first[:, None] + torch.arange(length, device=before.device)
-        h = (self.entry(before) + self.at_places(hz, places, labels.get(LEAD))).transpose(1, 2).contiguous()
+        added = self.at_places(vector, hz, places, labels.get(LEAD))
+        h = (self.entry(before) + added).transpose(1, 2).contiguous()
         frames = places[:, ::FRAME] if self.clock is not None else places[:, :1]
         skip: Tensor | float = 0.0
         for layer, gate in zip(self.layers, self.at_frames(vector, frames).permute(2, 0, 3, 1), strict=True):

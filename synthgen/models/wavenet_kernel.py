@@ -39,7 +39,8 @@ def scanner(model: WaveNet, labels: Labels, n: int) -> Lockstep | None:
         vector, hz = model.conditions(labels, 1)
         places = torch.arange(start, start + length, device=model.device)[None]
         gates = model.at_frames(vector, places[:, ::FRAME]) + biases
-        return kernels.Inputs(place=array(model.at_places(hz, places, labels.get(LEAD))), gates=array(gates))
+        place = model.at_places(vector, hz, places, labels.get(LEAD))
+        return kernels.Inputs(place=array(place), gates=array(gates))
 
     kernel = Kernel(scan=kernels.scan, weights=_weights(model, frame=FRAME), begin=kernels.begin, inputs=inputs)
     return Lockstep(kernel, model.head, labels, n)

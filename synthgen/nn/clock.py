@@ -10,8 +10,12 @@ from torch import Tensor, nn
 SHORTEST, LONGEST = 0.004, 16.0
 """Range of the time scales of `Clock` in seconds."""
 SCALES = 13
-HARMONICS = (0.5, 1.0, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0)
+HARMONICS = (0.5, *map(float, range(1, 17)))
 """Multiples of the fundamental of `Cycles`; the half tells odd periods from even ones."""
+WAVES = 8
+"""Mixtures of the harmonics in `Timbre`."""
+TIMBRE_FRAME = 256
+"""Samples for which they stay the same; 16 ms at 16 kHz."""
 
 LEAD_HOP = 128
 """Samples between the frames of `Cycles`' lead."""
@@ -69,6 +73,37 @@ class Cycles(nn.Module):
         heard = known[:, None, None] & (rates < 0.5)[:, :, None]
         angle = 2 * math.pi * cycles
         return torch.where(heard.repeat(1, 2, 1), torch.cat([angle.sin(), angle.cos()], dim=1), 0.0).float()
+
+
+class Timbre(nn.Module):
+    """What is known of the shape of a note's periods: mixtures of harmonics that the labels and the time choose.
+
+    A network that is told phases alone has to learn by itself which harmonics an instrument has; here it is one
+    product, as the amplitudes of an additive synthesizer.
+    """
+
+    def __init__(self, dim: int, channels: int, *, seconds: float) -> None:
+        """From label vectors of size `dim` to `channels`, at samples that lie `seconds` apart."""
+        super().__init__()
+        self.seconds = seconds
+        self.clock, self.cycles = Clock(), Cycles(seconds=seconds)
+        self.mix = nn.Sequential(
+            nn.Linear(dim + Clock.channels, dim), nn.SiLU(), nn.Linear(dim, WAVES * Cycles.channels)
+        )
+        self.enter = nn.Linear(WAVES + Cycles.channels, channels)
+
+    def forward(self, vector: Tensor, hz: Tensor, samples: Tensor, lead: Tensor | None = None) -> Tensor:
+        """Label vectors (B, dim), and the rest as in `Cycles` -> (B, T, channels)."""
+        frame = samples // TIMBRE_FRAME
+        index = frame - frame[:, :1]
+        count = (samples.shape[1] - 1) // TIMBRE_FRAME + 2
+        begin = (frame[:, :1] + torch.arange(count, device=samples.device)) * TIMBRE_FRAME
+        told = torch.cat([vector[:, None].expand(-1, count, -1), self.clock(begin * self.seconds)], dim=-1)
+        phases = self.cycles(hz, samples, lead).transpose(1, 2)
+        mixture = self.mix(told).float().unflatten(2, (WAVES, -1))
+        rows = torch.arange(len(samples), device=samples.device)[:, None]
+        waves = (mixture[rows, index] @ phases[..., None])[..., 0]
+        return self.enter(torch.cat([waves, phases], dim=-1))
 
 
 def _between(lead: Tensor, samples: Tensor) -> Tensor:

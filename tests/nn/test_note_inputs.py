@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from synthgen.nn.clock import HARMONICS, LEAD_HOP, Clock, Cycles
+from synthgen.nn.clock import HARMONICS, LEAD_HOP, TIMBRE_FRAME, WAVES, Clock, Cycles, Timbre
 from synthgen.nn.levels import LevelEntry
 from synthgen.signal.companding import mu_law_decode, mu_law_encode
 
@@ -49,6 +49,26 @@ def test_harmonics_above_half_the_rate_are_silent_and_unknown_pitches_too():
     sines = wave[0, : len(HARMONICS)]
     assert [bool(sine.any()) for sine in sines] == [h * 3000 < RATE / 2 for h in HARMONICS]
     assert not wave[1].any()
+
+
+def test_a_timbre_is_the_same_in_pieces_and_heeds_labels_and_time():
+    timbre = Timbre(6, 5, seconds=1 / RATE)
+    vector, hz, samples = torch.randn(2, 6), torch.tensor([200.0, 431.0]), torch.arange(1000).expand(2, -1)
+    lead = 0.3 * torch.randn(2, 8)
+    whole = timbre(vector, hz, samples, lead)
+    assert whole.shape == (2, 1000, 5)
+    pieces = [timbre(vector, hz, part, lead) for part in samples.split([1, 254, 300, 445], dim=1)]
+    torch.testing.assert_close(torch.cat(pieces, dim=1), whole)
+    shifted = torch.stack([samples[0, 256:756], samples[1, 512:1012]])  # crops that begin at different frames
+    alone = [timbre(vector[[i]], hz[[i]], shifted[[i]], lead[[i]]) for i in (0, 1)]
+    torch.testing.assert_close(timbre(vector, hz, shifted, lead), torch.cat(alone))
+    assert (timbre(vector.flip(0), hz, samples, lead) - whole).abs().max() > 0.05
+    waves = (
+        timbre.mix(torch.cat([vector[:1], timbre.clock(torch.zeros(1))], dim=1)).view(WAVES, -1)
+        @ timbre.cycles(hz[:1], samples[:1], lead[:1])[0].detach()
+    )
+    expected = timbre.enter(torch.cat([waves.T, timbre.cycles(hz[:1], samples[:1], lead[:1])[0].T], dim=1))
+    torch.testing.assert_close(whole[0, :TIMBRE_FRAME], expected[:TIMBRE_FRAME])
 
 
 @pytest.mark.parametrize("rows", [True, False])
