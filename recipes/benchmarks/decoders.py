@@ -9,15 +9,22 @@ from __future__ import annotations
 import json
 import multiprocessing
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import fmean
 from typing import Any, Literal
 
+import torch
+
 from synthgen import Synthesizer, checkpoint, files
+from synthgen.checks import UserError
 from synthgen.data.nsynth import NSynth, as_in_training
 from synthgen.evaluation.machine import machine
+from synthgen.evaluation.pictures import spectrogram_comparison
+from synthgen.evaluation.player import Player, relabel
 from synthgen.evaluation.report import Report, evaluate
+from synthgen.evaluation.samples import spread
 from synthgen.rendering.library import bundled, find
 from synthgen.script import run
 
@@ -46,6 +53,10 @@ class Benchmark:
     """Threads that judge side by side, one core each."""
     json: Path | None = None
     """File to write all figures to, those of each note too."""
+    picture: Path | None = None
+    """PNG file to write: notes that all models held out, real and as each makes them."""
+    shown: int = 6
+    """Notes in the picture."""
 
 
 def first_note(name: str) -> float:
@@ -84,6 +95,28 @@ def measure(benchmark: Benchmark, name: str) -> tuple[dict[str, Any], Report]:
     return facts, report
 
 
+def draw(benchmark: Benchmark, names: Sequence[str], path: Path) -> None:
+    """Write a picture of notes that no model was trained on."""
+    b = benchmark
+    models = [checkpoint.load(find(name)) for name in names]
+    sets = [NSynth(as_in_training(b.data, m.provenance), m.representation) for m in models]
+    parts = [getattr(data, b.part) for data in sets]
+    places = [{entry.note_str: i for i, entry in enumerate(part.entries)} for part in parts]
+    common = [entry for entry in parts[0].entries if all(entry.note_str in place for place in places)]
+    if not common:
+        raise UserError(f"picture={path}: no note of {b.data.root} was held out by all of these models; name fewer")
+    notes = []
+    for index in spread(common, b.shown, seed=b.seed):
+        entry, made = common[index], []
+        for model, part, place in zip(models, parts, places, strict=True):
+            note = part.batch(torch.tensor([place[entry.note_str]]))
+            labels = relabel(note.labels, given=part.spec.fields, known=model.model.spec.fields)
+            player = Player(model=model.model, representation=model.representation, seed=b.seed)
+            made.append(player.play(labels).numpy())
+        notes.append((entry, [note.x[0, 0].numpy(), *made]))
+    spectrogram_comparison(path, notes, names=names, sample_rate=models[0].representation.sample_rate)
+
+
 def training_minutes(provenance: dict[str, Any]) -> float | None:
     """Of a run and of those whose weights it began with; None where one does not say."""
     minutes, before = provenance.get("minutes"), provenance.get("start")
@@ -112,12 +145,15 @@ def main(benchmark: Benchmark) -> None:
     print("distances: multi-resolution log-spectral, mean over notes; kept: within 50 cents where the real note is\n")
     print(f"| {' | '.join(COLUMNS)} |\n|{'---|' * len(COLUMNS)}", flush=True)
     figures = []
-    for name in b.models or bundled():
+    names = b.models or tuple(bundled())
+    for name in names:
         facts, report = measure(b, name)
         print(row(facts, report), flush=True)
         figures.append({**facts, **report.to_json()})
     if b.json:
         files.write_bytes(b.json, json.dumps(figures, indent=1).encode())
+    if b.picture:
+        draw(b, names, b.picture)
 
 
 if __name__ == "__main__":

@@ -19,7 +19,6 @@ from synthgen.signal.stft import stft
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-    from matplotlib.image import AxesImage
 
 N_FFT, HOP = 2048, 256
 LOWEST_HZ, ROWS = 50.0, 240
@@ -56,26 +55,49 @@ def spectrogram_pairs(path: Path, pairs: Sequence[Pair], *, sample_rate: int, he
         sample_rate: Samples per second.
         heading: A line above all.
     """
+    figure, panels = _figure(math.ceil(len(pairs) / 2), 4, heading)
+    for (left, right), pair in zip(panels.reshape(-1, 2), pairs, strict=False):
+        _fill([left, right], [pair.real, pair.generated], entry=pair.entry, sample_rate=sample_rate)
+        right.set_title("generated", loc="right", pad=2, **FONT)
+    for axis in panels.reshape(-1)[2 * len(pairs) :]:
+        axis.set_visible(False)
+    files.write_bytes(path, _png(figure, panels))
+
+
+def spectrogram_comparison(
+    path: Path, notes: Sequence[tuple[Entry, Sequence[np.ndarray]]], *, names: Sequence[str], sample_rate: int
+) -> None:
+    """Write a PNG with a note a row: the real one, and what several models make of its labels; otherwise as above.
+
+    Args:
+        path: File to write.
+        notes: Labels, and samples (T,) of the real note and of each model's.
+        names: Of the models.
+        sample_rate: Samples per second.
+    """
+    figure, panels = _figure(len(notes), 1 + len(names), "")
+    for row, (entry, sounds) in zip(panels, notes, strict=True):
+        _fill(row, sounds, entry=entry, sample_rate=sample_rate)
+        for axis, name in zip(row[1:], names, strict=True):
+            axis.set_title(name, loc="right", pad=2, **FONT)
+    files.write_bytes(path, _png(figure, panels))
+
+
+def _figure(rows: int, columns: int, heading: str) -> tuple[Figure, np.ndarray]:
     from matplotlib.figure import Figure
 
-    rows = math.ceil(len(pairs) / 2)
-    figure = Figure(figsize=(10, 0.9 + 1.5 * rows), dpi=100, layout="constrained")
+    figure = Figure(figsize=(2.5 * columns, 0.9 + 1.5 * rows), dpi=100, layout="constrained")
     figure.suptitle(heading, fontsize=9)
-    axes = figure.subplots(rows, 4, sharex=True, sharey=True, squeeze=False).reshape(-1, 2)
-    for (left, right), pair in zip(axes, pairs, strict=False):
-        real, generated = _decibels(pair.real, sample_rate), _decibels(pair.generated, sample_rate)
-        image = _draw(left, real - real.max(), seconds=len(pair.real) / sample_rate, top=sample_rate / 2)
-        _draw(right, generated - real.max(), seconds=len(pair.generated) / sample_rate, top=sample_rate / 2)
-        left.set_title(_title(pair.entry), loc="left", pad=2, **FONT)
-        right.set_title("generated", loc="right", pad=2, **FONT)
-        left.set_ylabel("kHz", labelpad=1, **FONT)
-    for axis in axes[len(pairs) :].flat:
-        axis.set_visible(False)
-    figure.supxlabel("seconds", **FONT)
-    bar = figure.colorbar(image, ax=axes, shrink=0.5, aspect=30, pad=0.01)
-    bar.set_label("dB re the real note's peak", **FONT)
-    bar.ax.tick_params(labelsize=6)
-    files.write_bytes(path, _png(figure))
+    return figure, figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
+
+
+def _fill(axes: Sequence[Axes], sounds: Sequence[np.ndarray], *, entry: Entry, sample_rate: int) -> None:
+    """Draw the real note and others beside it, in decibels below its peak."""
+    decibels = [_decibels(audio, sample_rate) for audio in sounds]
+    for axis, audio, level in zip(axes, sounds, decibels, strict=True):
+        _draw(axis, level - decibels[0].max(), seconds=len(audio) / sample_rate, top=sample_rate / 2)
+    axes[0].set_title(_title(entry), loc="left", pad=2, **FONT)
+    axes[0].set_ylabel("kHz", labelpad=1, **FONT)
 
 
 def _title(entry: Entry) -> str:
@@ -92,20 +114,24 @@ def _decibels(audio: np.ndarray, sample_rate: int) -> np.ndarray:
     return (1 - share) * decibels[low] + share * decibels[low + 1]
 
 
-def _draw(axis: Axes, decibels: np.ndarray, *, seconds: float, top: float) -> AxesImage:
+def _draw(axis: Axes, decibels: np.ndarray, *, seconds: float, top: float) -> None:
     """Decibels (ROWS, L) up to `top` Hz."""
     ticks = [hz for hz in TICKS_HZ if hz < top]
     axis.set_yticks([math.log10(hz) for hz in ticks], [f"{hz / 1000:g}" for hz in ticks])
     axis.tick_params(labelsize=6, length=2, pad=1)
     extent = (0, seconds, math.log10(LOWEST_HZ), math.log10(top))
-    return axis.imshow(decibels, extent=extent, origin="lower", aspect="auto", cmap="magma", vmin=-RANGE_DB, vmax=0)
+    axis.imshow(decibels, extent=extent, origin="lower", aspect="auto", cmap="magma", vmin=-RANGE_DB, vmax=0)
 
 
-def _png(figure: Figure) -> bytes:
-    """A PNG of few colours, a third of the size of matplotlib's own."""
+def _png(figure: Figure, panels: np.ndarray) -> bytes:
+    """A PNG with a colour bar, of few colours: a third of the size of matplotlib's own."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from PIL import Image
 
+    figure.supxlabel("seconds", **FONT)
+    bar = figure.colorbar(panels[0, 0].images[0], ax=panels, shrink=0.5, aspect=30, pad=0.01)
+    bar.set_label("dB re the real note's peak", **FONT)
+    bar.ax.tick_params(labelsize=6)
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
     image = Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3])

@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from synthgen.data.nsynth import NSynth
 
@@ -23,7 +24,12 @@ def recipe():
 def test_each_model_is_a_line_and_an_entry(recipe, tiny_checkpoint, tone_folder, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(recipe, "first_note_apart", recipe.first_note)  # a new process costs seconds
     names, out = (str(tiny_checkpoint),) * 2, tmp_path / "decoders.json"
-    recipe.main(recipe.Benchmark(models=names, data=NSynth.Config(root=tone_folder), limit=3, json=out))
+    picture = tmp_path / "decoders.png"
+    recipe.main(
+        recipe.Benchmark(
+            models=names, data=NSynth.Config(root=tone_folder), limit=3, json=out, picture=picture, shown=2
+        )
+    )
     printed = capsys.readouterr().out
     lines = [line for line in printed.splitlines() if line.startswith("|")]
     assert len(lines) == 2 + len(names)
@@ -35,3 +41,5 @@ def test_each_model_is_a_line_and_an_entry(recipe, tiny_checkpoint, tone_folder,
     assert figures[0]["bytes"] == tiny_checkpoint.stat().st_size
     assert figures[0]["first_note_seconds"] > 0
     assert figures[0]["notes"] == len(figures[0]["each"]) == 3
+    with Image.open(picture) as image:
+        assert image.size == (250 * 3, 90 + 150 * 2)
