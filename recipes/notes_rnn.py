@@ -28,7 +28,7 @@ class Recipe:
 
     data: NSynth.Config = field(default_factory=NSynth.Config)
     representation: MuLaw | Pcm = field(default_factory=MuLaw)
-    model: SampleRNN.Config = field(default_factory=lambda: SampleRNN.Config(periodic="pitch", noise=0.05, faded=0.5))
+    model: SampleRNN.Config = field(default_factory=lambda: SampleRNN.Config(periodic="pitch", noise=0.12, faded=0.5))
     train: Trainer.Config = field(
         default_factory=lambda: Trainer.Config(
             minutes=60,

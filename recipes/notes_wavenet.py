@@ -29,7 +29,7 @@ class Recipe:
     data: NSynth.Config = field(default_factory=NSynth.Config)
     representation: MuLaw | Pcm = field(default_factory=MuLaw)
     model: WaveNet.Config = field(
-        default_factory=lambda: WaveNet.Config(periodic="pitch", noise=0.05, faded=0.5, crop=4096)
+        default_factory=lambda: WaveNet.Config(periodic="pitch", noise=0.12, faded=0.5, crop=4096)
     )
     train: Trainer.Config = field(
         default_factory=lambda: Trainer.Config(
