@@ -25,6 +25,8 @@ class Bundle:
     """Trained model."""
     name: str = "spectrogram"
     """Name to load it by."""
+    temperature: float | None = None
+    """What notes are drawn at unless another is asked for, if another than in training."""
     iterations: int | None = None
     """Griffin-Lim steps when it plays, if others than in training, where they do not matter."""
 
@@ -36,6 +38,8 @@ def main(bundle: Bundle) -> None:
     representation = loaded.representation
     if bundle.iterations is not None:
         representation = replace(representation, iterations=bundle.iterations)
+    if bundle.temperature is not None:
+        loaded.model.config = replace(loaded.model.config, temperature=bundle.temperature)
     checkpoint.save(target, loaded.model, representation, loaded.provenance, dtype=torch.float16)
     size = target.stat().st_size
     if size > MAX_BYTES:

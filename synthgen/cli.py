@@ -54,7 +54,7 @@ class Draw:
     """How a model draws that makes one sample after the other; other models take none of it."""
 
     temperature: float | None = None
-    """Above 0; 1 draws as the model has learned, less makes likely samples likelier."""
+    """Above 0; 1 draws as the model has learned, less makes likely samples likelier. None: the model's own."""
     top_k: int | None = None
     """Draw among so many of the likeliest values only."""
     top_p: float | None = None

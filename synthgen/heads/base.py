@@ -16,23 +16,28 @@ from synthgen import checks
 class Sampling:
     """How to draw from a distribution."""
 
-    temperature: float = 1.0
-    """Below 1 the likelier values get likelier still; 0 always takes the likeliest."""
+    temperature: float | None = None
+    """Below 1 the likelier values get likelier still; 0 always takes the likeliest. None: the model's own, or 1."""
     top_k: int | None = None
     """Draw among so many of the likeliest values only; all if None."""
     top_p: float | None = None
     """Draw among the fewest values that hold this much probability together; all if None."""
 
     def __post_init__(self) -> None:
-        checks.between("temperature", self.temperature, 0, 100)
+        checks.between("temperature", self.heat, 0, 100)
         if self.top_k is not None:
             checks.between("top_k", self.top_k, 1, 2**31)
         if self.top_p is not None:
             checks.between("top_p", self.top_p, 1e-9, 1)
 
+    @property
+    def heat(self) -> float:
+        """The temperature, 1 where it was left open."""
+        return 1.0 if self.temperature is None else self.temperature
+
 
 PLAIN = Sampling()
-"""Draw from the distribution as it is."""
+"""Draw as the model does of its own accord."""
 
 
 class Head(ABC):

@@ -50,9 +50,9 @@ def choose(logits: Tensor, uniforms: Tensor, sampling: Sampling) -> Tensor:
     Returns:
         (B, *S) int64: the first index whose cumulated probability exceeds the uniform.
     """
-    if sampling.temperature == 0 or sampling.top_k == 1:
+    if sampling.heat == 0 or sampling.top_k == 1:
         return logits.argmax(1)
-    weights = cut((logits.double() / sampling.temperature).softmax(1), sampling)
+    weights = cut((logits.double() / sampling.heat).softmax(1), sampling)
     cumulated = weights.cumsum(1)
     # Where rounding leaves a uniform at the very end, the last index that has any weight is taken.
     reached = uniforms[:, None] * cumulated[:, -1:] < cumulated

@@ -89,8 +89,8 @@ class LogisticMixture(Head):
         logits, means, log_scales = self._split(parameters)
         chosen = choose(logits, uniforms[:, 0], sampling)[:, None]
         place = means.gather(1, chosen)[:, 0].double()
-        if sampling.temperature:
-            scale = sampling.temperature * log_scales.gather(1, chosen)[:, 0].double().exp()
+        if sampling.heat:
+            scale = sampling.heat * log_scales.gather(1, chosen)[:, 0].double().exp()
             place = place + scale * torch.logit(uniforms[:, 1].double(), eps=1e-12)
         middle = (self.levels - 1) / 2
         return (place * middle + middle + 0.5).floor().clamp(0, self.levels - 1).long()

@@ -6,6 +6,7 @@ import math
 import warnings
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, Literal, Protocol
 
 import torch
@@ -47,10 +48,12 @@ class Autoregressive(GenerativeModel):
 
     Attributes:
         head: What the outputs mean.
+        temperature: What examples are drawn at unless another is asked for.
         backend: ``numba`` or ``torch``; ``auto`` takes numba on the CPU where the model has kernels and they compile.
     """
 
     head: Head
+    temperature: float = 1.0
     backend: Literal["auto", "torch", "numba"] = "auto"
 
     @abstractmethod
@@ -187,6 +190,8 @@ class Autoregressive(GenerativeModel):
         if known.shape[1] >= total:
             raise UserError(f"the beginning of {known.shape[1]} samples must be shorter than the whole of {total}")
         streams = _streams(rng, n)
+        if sampling.temperature is None:
+            sampling = replace(sampling, temperature=self.temperature)
         scanner = self._scanner(labels, n)
         parts = []
         for start in range(0, total, CHUNK):

@@ -45,6 +45,8 @@ class AutoregressiveWaveform(Autoregressive):
         checks.between("noise", config.noise, 0, 1)
         checks.between("faded", config.faded, 0, 1)
         self.head = make_head(config.head, levels=spec.levels, components=config.components)
+        checks.between("temperature", config.temperature, 1e-3, 100)
+        self.temperature = config.temperature
         self.seconds = spec.axes[0].step
         fields = tuple(spec.field(name) for name in config.labels)
         self.encoder = LabelEncoder(fields, config.dim, dropout=config.label_dropout)

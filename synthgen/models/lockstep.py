@@ -114,7 +114,7 @@ def drawing_of(head: Head, sampling: Sampling) -> Drawing:
         levels=head.levels,
         components=head.components if mixture else 0,
         least_log_scale=head.least_log_scale if mixture else 0.0,
-        temperature=float(sampling.temperature),
+        temperature=float(sampling.heat),
         top_k=sampling.top_k or 0,
         top_p=2.0 if sampling.top_p is None else float(sampling.top_p),
     )

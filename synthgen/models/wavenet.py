@@ -67,6 +67,8 @@ class WaveNet(AutoregressiveWaveform):
         """Share of the examples in training that are faded out to the network's ears; see `disturbed`."""
         label_dropout: float = 0.0
         """Probability that a label is withheld in training."""
+        temperature: float = 1.0
+        """What notes are drawn at unless another is asked for; below 1 a network of little training is less noisy."""
 
     config: Config
 

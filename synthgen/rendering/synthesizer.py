@@ -197,7 +197,7 @@ class Synthesizer:
                 )
             return self.model.sample(n, labels, rng=streams[0])  # notes of such a model are made one at a time
         sampling = sampling or PLAIN
-        if not sampling.temperature > 0:
+        if not sampling.heat > 0:
             raise UserError(f"temperature={sampling.temperature:g} must be above 0; 1 draws as the model has learned")
         options = {"rng": streams, "sampling": sampling, "progress": progress}
         if beginning is None:

@@ -1,5 +1,7 @@
 """Synthesizers of models that draw one sample after the other."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import soundfile
@@ -53,6 +55,20 @@ def test_the_seed_and_the_sampling_are_heard(synthesizer):
     ]
     assert plain.tobytes() != other.tobytes()
     assert likeliest[0] == likeliest[1] != plain.tobytes()
+
+
+def test_a_model_may_have_a_temperature_of_its_own(path, tmp_path):
+    loaded = checkpoint.load(path)
+    loaded.model.config = replace(loaded.model.config, temperature=0.3)
+    checkpoint.save(tmp_path / "cool.safetensors", loaded.model, loaded.representation, loaded.provenance)
+    plain, cool = Synthesizer.load(path), Synthesizer.load(tmp_path / "cool.safetensors")
+
+    def sound(synthesizer, sampling=None):
+        return synthesizer.note("flute", pitch=60, sampling=sampling).audio.tobytes()
+
+    assert sound(cool) == sound(plain, Sampling(temperature=0.3)) != sound(plain)
+    assert sound(cool, Sampling(top_k=9)) == sound(plain, Sampling(temperature=0.3, top_k=9))
+    assert sound(cool, Sampling(temperature=1.0)) == sound(plain)
 
 
 def test_progress_is_told_and_may_end_the_note(synthesizer):
