@@ -32,9 +32,10 @@ class Recipe:
     train: Trainer.Config = field(
         default_factory=lambda: Trainer.Config(
             minutes=60,
-            batch_size=16,
+            batch_size=8,
             method="muon",
-            lr=7e-3,
+            lr=5e-3,
+            ema=0.997,
             precision="bfloat16",
             validate_every=1500,
             validation_examples=12,

@@ -21,6 +21,8 @@ from synthgen.script import run
 from synthgen.training import Trainer
 from synthgen.training.seeding import seed_everything
 
+MODEL = WaveNet.Config(blocks=2, layers=9, crop=4096, periodic="pitch", noise=0.12, faded=0.5)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
@@ -28,15 +30,14 @@ class Recipe:
 
     data: NSynth.Config = field(default_factory=NSynth.Config)
     representation: MuLaw | Pcm = field(default_factory=MuLaw)
-    model: WaveNet.Config = field(
-        default_factory=lambda: WaveNet.Config(periodic="pitch", noise=0.12, faded=0.5, crop=4096)
-    )
+    model: WaveNet.Config = MODEL
     train: Trainer.Config = field(
         default_factory=lambda: Trainer.Config(
             minutes=60,
             batch_size=4,
             method="muon",
-            lr=7e-3,
+            lr=6e-3,
+            ema=0.997,
             precision="bfloat16",
             validate_every=1500,
             validation_examples=12,
