@@ -21,6 +21,9 @@ from synthgen.script import run
 from synthgen.training import Trainer
 from synthgen.training.seeding import seed_everything
 
+MODEL = SampleRNN.Config(periodic="pitch", noise=0.12, faded=0.5)
+OFTEN = {"validate_every": 1500, "validation_examples": 12, "sample_every": 0}
+
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
@@ -28,18 +31,10 @@ class Recipe:
 
     data: NSynth.Config = field(default_factory=NSynth.Config)
     representation: MuLaw | Pcm = field(default_factory=MuLaw)
-    model: SampleRNN.Config = field(default_factory=lambda: SampleRNN.Config(periodic="pitch", noise=0.12, faded=0.5))
+    model: SampleRNN.Config = MODEL
     train: Trainer.Config = field(
         default_factory=lambda: Trainer.Config(
-            minutes=60,
-            batch_size=8,
-            method="muon",
-            lr=5e-3,
-            ema=0.997,
-            precision="bfloat16",
-            validate_every=1500,
-            validation_examples=12,
-            sample_every=0,
+            minutes=60, batch_size=8, method="muon", lr=5e-3, ema=0.997, precision="bfloat16", **OFTEN
         )
     )
     start: Path | None = None

@@ -22,6 +22,7 @@ from synthgen.training import Trainer
 from synthgen.training.seeding import seed_everything
 
 MODEL = WaveNet.Config(blocks=2, layers=9, crop=4096, periodic="pitch", noise=0.12, faded=0.5)
+OFTEN = {"validate_every": 1500, "validation_examples": 12, "sample_every": 0}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,15 +34,7 @@ class Recipe:
     model: WaveNet.Config = MODEL
     train: Trainer.Config = field(
         default_factory=lambda: Trainer.Config(
-            minutes=60,
-            batch_size=4,
-            method="muon",
-            lr=6e-3,
-            ema=0.997,
-            precision="bfloat16",
-            validate_every=1500,
-            validation_examples=12,
-            sample_every=0,
+            minutes=60, batch_size=4, method="muon", lr=6e-3, ema=0.997, precision="bfloat16", **OFTEN
         )
     )
     start: Path | None = None
