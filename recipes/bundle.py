@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -37,15 +38,23 @@ def main(bundle: Bundle) -> None:
     target = Path(pretrained.__file__).with_name(f"{bundle.name}.safetensors")
     representation = loaded.representation
     if bundle.iterations is not None:
-        representation = replace(representation, iterations=bundle.iterations)
+        representation = _changed(representation, "iterations", bundle.iterations)
     if bundle.temperature is not None:
-        loaded.model.config = replace(loaded.model.config, temperature=bundle.temperature)
+        loaded.model.config = _changed(loaded.model.config, "temperature", bundle.temperature)
     checkpoint.save(target, loaded.model, representation, loaded.provenance, dtype=torch.float16)
     size = target.stat().st_size
     if size > MAX_BYTES:
         target.unlink()
         raise UserError(f"{bundle.checkpoint}: {size / 1e6:.1f} MB must be at most {MAX_BYTES / 1e6:.0f} MB")
     print(f"{target}: {size / 1e6:.1f} MB")
+
+
+def _changed(settings: Any, name: str, value: float) -> Any:
+    if not hasattr(settings, name):
+        raise UserError(
+            f"{name}={value}: the checkpoint's {type(settings).__qualname__} has no such setting; leave it out"
+        )
+    return replace(settings, **{name: value})
 
 
 if __name__ == "__main__":

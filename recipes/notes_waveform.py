@@ -1,7 +1,7 @@
 """Waveform CNN: instrument, pitch and velocity in, samples out, through an inverse STFT and a spectral loss.
 
 python recipes/notes_waveform.py --data.root ~/notes --train.minutes 60 --folder runs/waveform
-python recipes/notes_waveform.py --data.root ~/notes --magnitudes runs/notes/model.safetensors --train.lr 3e-3
+python recipes/notes_waveform.py --data.root ~/notes --magnitudes runs/notes/model.safetensors
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ class Recipe:
     model: WaveformDecoder.Config = field(default_factory=WaveformDecoder.Config)
     augment: Retune = field(default_factory=Retune)
     train: Trainer.Config = field(
-        default_factory=lambda: Trainer.Config(minutes=60, batch_size=16, method="muon", lr=1e-2, precision="bfloat16")
+        default_factory=lambda: Trainer.Config(minutes=60, batch_size=16, method="muon", lr=4e-3, precision="bfloat16")
     )
     start: Path | None = None
     """Checkpoint whose weights to begin with."""
     magnitudes: Path | None = None
-    """Checkpoint of recipes/notes_spectrogram.py whose CNN to begin with."""
+    """Checkpoint of recipes/notes_spectrogram.py whose CNN to begin with; it goes before `start`."""
     folder: Path = Path("runs/notes_waveform")
     """Where the checkpoint, the log and the notes go."""
     limit: int | None = 200

@@ -11,13 +11,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from synthgen import checkpoint, files
+from synthgen import checkpoint, checks, files
 from synthgen.data.nsynth import NSynth, as_in_training
 from synthgen.evaluation.machine import machine
 from synthgen.evaluation.pictures import spectrogram_pairs
 from synthgen.evaluation.player import Player
 from synthgen.evaluation.report import evaluate
 from synthgen.evaluation.samples import held_out_pairs
+from synthgen.models import Autoregressive
 from synthgen.rendering.library import find
 from synthgen.script import run
 
@@ -36,6 +37,8 @@ class Benchmark:
     """Judge about so many notes, whole pairs of instrument and pitch; None judges all."""
     seed: int = 0
     """Seed of the generated notes, and of the choice."""
+    temperature: float | None = None
+    """What a model draws at that makes one sample after the other; None is its own."""
     workers: int = 1
     """Threads that judge side by side, one core each."""
     device: str = "cpu"
@@ -53,6 +56,10 @@ def main(benchmark: Benchmark) -> None:
     started, path, b = time.perf_counter(), find(benchmark.checkpoint), benchmark
     loaded = checkpoint.load(path, device=b.device)
     data = NSynth(as_in_training(b.data, loaded.provenance), loaded.representation)
+    if b.temperature is not None:
+        if not isinstance(loaded.model, Autoregressive):
+            raise checks.UserError(f"temperature={b.temperature:g}: {b.checkpoint} draws nothing; leave it out")
+        loaded.model.temperature = b.temperature
     print(f"{path}\n{machine(b.device)}\n{b.part} notes of {b.data.root}, seed {b.seed}, split {data.split_hash}")
     if loaded.provenance.get("data", {}).get("split_hash") != data.split_hash:
         print("ANOTHER SPLIT than in training: the model may have learned from these very notes")

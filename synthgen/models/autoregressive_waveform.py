@@ -10,7 +10,7 @@ from torch import Tensor
 
 from synthgen import checks
 from synthgen.heads import make_head
-from synthgen.nn.clock import LEAD_HOP, Clock, Cycles
+from synthgen.nn.clock import LEAD_HOP, Clock
 from synthgen.nn.condition import LabelEncoder
 from synthgen.records import Batch, DataSpec, Labels
 from synthgen.signal.pitch import midi_to_hz
@@ -30,7 +30,6 @@ class AutoregressiveWaveform(Autoregressive):
         seconds: Distance of neighbouring samples.
         encoder: Labels to the label vector.
         clock: Features of the time since the onset, if `config.clock`.
-        cycles: Features of the phase of the label `config.periodic`, if any.
     """
 
     def __init__(self, spec: DataSpec, config: Any) -> None:
@@ -51,7 +50,6 @@ class AutoregressiveWaveform(Autoregressive):
         fields = tuple(spec.field(name) for name in config.labels)
         self.encoder = LabelEncoder(fields, config.dim, dropout=config.label_dropout)
         self.clock = Clock() if config.clock else None
-        self.cycles = Cycles(seconds=self.seconds) if config.periodic else None
 
     @property
     def longest(self) -> int:

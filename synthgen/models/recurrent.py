@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from synthgen import checks
 from synthgen.heads import Categorical, HeadName
 from synthgen.nn.causal import CausalConv1d, ConvCache
-from synthgen.nn.clock import Timbre
+from synthgen.nn.clock import Clock, Cycles, Timbre
 from synthgen.nn.levels import LevelEntry
 from synthgen.nn.recurrent import GatedRecurrent
 from synthgen.records import Batch, DataSpec, Labels, Loss
@@ -78,14 +78,14 @@ class SampleRNN(AutoregressiveWaveform):
         super().__init__(spec, config)
         _check(config)
         dim, width = config.dim, config.channels
-        known = dim + sum(part.channels for part in (self.clock, self.cycles) if part is not None)
+        known = dim + config.clock * Clock.channels + bool(config.periodic) * Cycles.channels
         self.by_frame = nn.Sequential(nn.Linear(known, dim), nn.SiLU(), nn.Linear(dim, dim))
         self.begin = nn.Linear(dim, config.hidden)
         self.entry = LevelEntry(self.head.levels, config.entry, rows=isinstance(self.head, Categorical))
         self.recurrent = GatedRecurrent(config.frame * config.entry + dim, config.hidden)
         self.spread = nn.Linear(config.hidden, config.frame * width)
         self.newest = CausalConv1d(config.entry, width, kernel=config.window)
-        self.timbre = Timbre(dim, width, seconds=self.seconds) if config.periodic else None
+        self.timbre = Timbre(dim, width, seconds=self.seconds, clock=config.clock) if config.periodic else None
         self.dense = nn.ModuleList(nn.Linear(width, width) for _ in range(config.layers))
         self.out = nn.Linear(width, self.head.channels)
         with torch.no_grad():
@@ -149,8 +149,8 @@ class SampleRNN(AutoregressiveWaveform):
         told = [vector[:, None].expand(-1, places.shape[1], -1)]
         if self.clock is not None:
             told.append(self.clock(places * self.seconds))
-        if self.cycles is not None:
-            told.append(self.cycles(hz, places, lead).transpose(1, 2))
+        if self.timbre is not None:
+            told.append(self.timbre.cycles(hz, places, lead).transpose(1, 2))
         return self.by_frame(torch.cat(told, dim=-1))
 
     def at_places(self, vector: Tensor, hz: Tensor, places: Tensor, lead: Tensor | None = None) -> Tensor | float:

@@ -79,7 +79,7 @@ class WaveNet(AutoregressiveWaveform):
         self.by_time = nn.Sequential(nn.Linear(Clock.channels + dim, dim), nn.SiLU()) if config.clock else None
         self.entry = LevelEntry(self.head.levels, width, rows=isinstance(self.head, Categorical))
         self.place = nn.Linear(Clock.channels, width) if config.clock else None
-        self.timbre = Timbre(dim, width, seconds=self.seconds) if config.periodic else None
+        self.timbre = Timbre(dim, width, seconds=self.seconds, clock=config.clock) if config.periodic else None
         dilations = [2**i for i in range(config.layers)] * config.blocks
         self.gates = nn.Linear(dim, len(dilations) * 2 * width)
         self.layers = nn.ModuleList(

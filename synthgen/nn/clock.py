@@ -82,13 +82,13 @@ class Timbre(nn.Module):
     product, as the amplitudes of an additive synthesizer.
     """
 
-    def __init__(self, dim: int, channels: int, *, seconds: float) -> None:
-        """From label vectors of size `dim` to `channels`, at samples that lie `seconds` apart."""
+    def __init__(self, dim: int, channels: int, *, seconds: float, clock: bool = True) -> None:
+        """From label vectors of size `dim` to `channels`, at samples `seconds` apart; `clock` tells it the time."""
         super().__init__()
         self.seconds = seconds
-        self.clock, self.cycles = Clock(), Cycles(seconds=seconds)
+        self.clock, self.cycles = Clock() if clock else None, Cycles(seconds=seconds)
         self.mix = nn.Sequential(
-            nn.Linear(dim + Clock.channels, dim), nn.SiLU(), nn.Linear(dim, WAVES * Cycles.channels)
+            nn.Linear(dim + clock * Clock.channels, dim), nn.SiLU(), nn.Linear(dim, WAVES * Cycles.channels)
         )
         self.enter = nn.Linear(WAVES + Cycles.channels, channels)
 
@@ -98,7 +98,9 @@ class Timbre(nn.Module):
         index = frame - frame[:, :1]
         count = (samples.shape[1] - 1) // TIMBRE_FRAME + 2
         begin = (frame[:, :1] + torch.arange(count, device=samples.device)) * TIMBRE_FRAME
-        told = torch.cat([vector[:, None].expand(-1, count, -1), self.clock(begin * self.seconds)], dim=-1)
+        told = vector[:, None].expand(-1, count, -1)
+        if self.clock is not None:
+            told = torch.cat([told, self.clock(begin * self.seconds)], dim=-1)
         phases = self.cycles(hz, samples, lead).transpose(1, 2)
         mixture = self.mix(told).float().unflatten(2, (WAVES, -1))
         rows = torch.arange(len(samples), device=samples.device)[:, None]

@@ -71,6 +71,14 @@ def test_a_timbre_is_the_same_in_pieces_and_heeds_labels_and_time():
     torch.testing.assert_close(whole[0, :TIMBRE_FRAME], expected[:TIMBRE_FRAME])
 
 
+def test_a_timbre_without_a_clock_does_not_know_the_time():
+    vector, hz, samples = torch.randn(1, 6), torch.tensor([RATE / 256]), torch.arange(256)[None]
+    for clock in (True, False):
+        timbre = Timbre(6, 5, seconds=1 / RATE, clock=clock)
+        early, late = timbre(vector, hz, samples), timbre(vector, hz, samples + 512 * 80)  # the same phases
+        assert ((early - late).abs().max() < 1e-5) == (not clock)
+
+
 @pytest.mark.parametrize("rows", [True, False])
 def test_levels_enter_alike_where_they_lie_close_together(rows):
     entry = LevelEntry(256, 32, rows=rows)
