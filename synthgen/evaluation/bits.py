@@ -113,11 +113,11 @@ def held_out_bits(
     for note in _each(held_out, limit, "predicting samples"):
         labels = relabel(note.labels, given=held_out.spec.fields, known=model.spec.fields)
         example = Batch(representation.encode(note.x), labels).to(model.device)
-        heard = Batch(example.x, labels, note.x).to(model.device)
+        told = model.told(Batch(example.x, example.labels, note.x.to(model.device)))
         x = representation.encode(note.x)[0, 0]
         found = {"model": model.surprise(example)[0].cpu()}
-        if model.told(heard) is not heard.labels:
-            found[TOLD] = model.surprise(heard)[0].cpu()
+        if told is not example.labels:
+            found[TOLD] = model.surprise(Batch(example.x, told))[0].cpu()
         found |= {"previous sample": counts.previous_sample(x), "unigram": counts.unigram(x)}
         for name, bits in found.items():
             whole[name].append(bits.double().mean().item())

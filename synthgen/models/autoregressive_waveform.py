@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from synthgen import checks
-from synthgen.heads import make_head
+from synthgen.heads import HeadName, make_head
 from synthgen.nn.clock import LEAD_HOP, Clock
 from synthgen.nn.condition import LabelEncoder
 from synthgen.records import Batch, DataSpec, Labels
@@ -31,6 +32,33 @@ class AutoregressiveWaveform(Autoregressive):
         encoder: Labels to the label vector.
         clock: Features of the time since the onset, if `config.clock`.
     """
+
+    @dataclass(frozen=True, kw_only=True)
+    class Config:
+        """What such models have in common."""
+
+        labels: tuple[str, ...] = ("instrument", "pitch", "velocity")
+        """Labels that the model is given; the others are ignored."""
+        dim: int = 128
+        """Size of the label vector."""
+        head: HeadName = "categorical"
+        """A softmax over all levels, for 8-bit mu-law, or a mixture of logistics, for 16 bits."""
+        components: int = 10
+        """Logistics of the mixture."""
+        clock: bool = True
+        """Tell the network the seconds since the onset; without, it cannot know when a note is released."""
+        periodic: str = ""
+        """Label in MIDI pitches whose phase the network is told; empty for none."""
+        noise: float = 0.0
+        """Noise on what the network hears in training, as a share of the levels; see `disturbed`."""
+        faded: float = 0.0
+        """Share of the examples in training that are faded out to the network's ears; see `disturbed`."""
+        label_dropout: float = 0.0
+        """Probability that a label is withheld in training."""
+        temperature: float = 1.0
+        """What notes are drawn at unless another is asked for; below 1 a network of little training is less noisy."""
+
+    config: Config
 
     def __init__(self, spec: DataSpec, config: Any) -> None:
         super().__init__(spec, config)

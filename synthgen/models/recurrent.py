@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from synthgen import checks
-from synthgen.heads import Categorical, HeadName
+from synthgen.heads import Categorical
 from synthgen.nn.causal import CausalConv1d, ConvCache
 from synthgen.nn.clock import Clock, Cycles, Timbre
 from synthgen.nn.levels import LevelEntry
@@ -34,13 +34,9 @@ class SampleRNN(AutoregressiveWaveform):
     """
 
     @dataclass(frozen=True, kw_only=True)
-    class Config:
+    class Config(AutoregressiveWaveform.Config):
         """Size and inputs of the network."""
 
-        labels: tuple[str, ...] = ("instrument", "pitch", "velocity")
-        """Labels that the model is given; the others are ignored."""
-        dim: int = 128
-        """Size of the label vector."""
         frame: int = 32
         """Samples a step of the GRU; 2 ms at 16 kHz."""
         hidden: int = 384
@@ -53,24 +49,8 @@ class SampleRNN(AutoregressiveWaveform):
         """Width of the dense layers."""
         layers: int = 3
         """Number of dense layers before the head."""
-        head: HeadName = "categorical"
-        """A softmax over all levels, for 8-bit mu-law, or a mixture of logistics, for 16 bits."""
-        components: int = 10
-        """Logistics of the mixture."""
-        clock: bool = True
-        """Tell the network the seconds since the onset."""
-        periodic: str = ""
-        """Label in MIDI pitches whose phase the network is told; empty for none."""
         crop: int = 4096
         """Samples of each note that a training step looks at, rounded to frames; 0 takes whole notes."""
-        noise: float = 0.0
-        """Noise on what the network hears in training, as a share of the levels; see `disturbed`."""
-        faded: float = 0.0
-        """Share of the examples in training that are faded out to the network's ears; see `disturbed`."""
-        label_dropout: float = 0.0
-        """Probability that a label is withheld in training."""
-        temperature: float = 1.0
-        """What notes are drawn at unless another is asked for; below 1 a network of little training is less noisy."""
 
     config: Config
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from synthgen import checks
-from synthgen.heads import Categorical, HeadName
+from synthgen.heads import Categorical
 from synthgen.nn.causal import ConvCache
 from synthgen.nn.clock import Clock, Timbre
 from synthgen.nn.gated import GatedLayer, Pointwise
@@ -32,13 +32,9 @@ class WaveNet(AutoregressiveWaveform):
     """
 
     @dataclass(frozen=True, kw_only=True)
-    class Config:
+    class Config(AutoregressiveWaveform.Config):
         """Size and inputs of the network."""
 
-        labels: tuple[str, ...] = ("instrument", "pitch", "velocity")
-        """Labels that the model is given; the others are ignored."""
-        dim: int = 128
-        """Size of the label vector."""
         channels: int = 64
         """Width of the residual path and of the gates."""
         skip_channels: int = 64
@@ -49,26 +45,10 @@ class WaveNet(AutoregressiveWaveform):
         """Layers a block; the last one's dilation is 2 ** (layers - 1)."""
         kernel: int = 2
         """Taps of each dilated convolution."""
-        head: HeadName = "categorical"
-        """A softmax over all levels, for 8-bit mu-law, or a mixture of logistics, for 16 bits."""
-        components: int = 10
-        """Logistics of the mixture."""
-        clock: bool = True
-        """Tell the network the seconds since the onset; without, it cannot know when a note is released."""
-        periodic: str = ""
-        """Label in MIDI pitches whose phase the network is told; empty for none."""
         crop: int = 8192
         """Samples of each note that a training step looks at; 0 takes whole notes."""
         context: int = 512
         """Samples at the beginning of a crop that are only listened to, unless they begin the note."""
-        noise: float = 0.0
-        """Noise on what the network hears in training, as a share of the levels; see `disturbed`."""
-        faded: float = 0.0
-        """Share of the examples in training that are faded out to the network's ears; see `disturbed`."""
-        label_dropout: float = 0.0
-        """Probability that a label is withheld in training."""
-        temperature: float = 1.0
-        """What notes are drawn at unless another is asked for; below 1 a network of little training is less noisy."""
 
     config: Config
 
