@@ -7,7 +7,7 @@ import warnings
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -18,33 +18,20 @@ from synthgen.heads import PLAIN, Head, Sampling
 from synthgen.records import Batch, Labels, Loss
 
 from .base import GenerativeModel
+from .scanning import Generators, Scanner, StepScanner, runs, streams
 
 Progress = Callable[[int, int], object]
 """Called with the number of elements done and the number of all; what it raises ends the sampling."""
-Generators = torch.Generator | Sequence[torch.Generator]
 CHUNK = 1024
 """Elements between two calls of `Progress`; uniforms are always drawn for so many."""
 
 
-class Scanner(Protocol):
-    """Goes through n examples in lockstep, from their beginning, and remembers where it is."""
-
-    def __call__(self, uniforms: Tensor, known: Tensor, sampling: Sampling) -> Tensor:
-        """Take the next L elements of every example.
-
-        Args:
-            uniforms: Random numbers in [0, 1), (n, draws, L); those of known elements are not used.
-            known: Levels of the first K <= L of these elements, (n, K) int64, which are kept.
-            sampling: How to draw the others.
-
-        Returns:
-            Levels (n, L) int64.
-        """
-        ...
-
-
 class Autoregressive(GenerativeModel):
-    """p(x) as the product of p(element | elements before it), in raster order, of examples with one channel.
+    """p(x) as the product of p(element | elements before it).
+
+    An element is one entry of an example. They are drawn in raster order, and where there are several channels, all
+    channels of a place one after the other before the next place. `E` are the axes of the elements: those of the
+    example, without its channels where there is but one.
 
     Attributes:
         head: What the outputs mean.
@@ -58,7 +45,7 @@ class Autoregressive(GenerativeModel):
 
     @abstractmethod
     def forward(self, x: Tensor, labels: Labels) -> Tensor:
-        """Levels (B, *S) -> parameters of the head (B, channels, *S), each element's from those before it alone."""
+        """Levels (B, *E) -> parameters of the head (B, channels, *E), each element's from those before it alone."""
 
     @abstractmethod
     def init_cache(self, labels: Labels, n: int) -> Any:
@@ -88,7 +75,7 @@ class Autoregressive(GenerativeModel):
     @property
     def longest(self) -> int:
         """The largest number of elements that can be made."""
-        return math.prod(self.spec.shape[1:])
+        return math.prod(self.spec.shape)
 
     def loss(self, batch: Batch) -> Loss:
         x = self.elements(batch.x)
@@ -97,7 +84,7 @@ class Autoregressive(GenerativeModel):
 
     @torch.no_grad()
     def surprise(self, batch: Batch) -> Tensor:
-        """Bits that each element takes after those before it, (B, *S)."""
+        """Bits that each element takes after those before it, (B, *E)."""
         x = self.elements(batch.x)
         return self.head.surprise(self(x, self.told(batch)).float(), x)
 
@@ -126,7 +113,7 @@ class Autoregressive(GenerativeModel):
             progress: Told of every `CHUNK` elements.
 
         Returns:
-            Levels (n, 1, *S) int64.
+            Levels (n, C, *S) int64.
 
         Raises:
             UserError: a length that the model cannot make.
@@ -144,7 +131,11 @@ class Autoregressive(GenerativeModel):
         sampling: Sampling = PLAIN,
         progress: Progress | None = None,
     ) -> Tensor:
-        """Go on from given beginnings, levels (n, T0) in raster order, which are kept; the rest is as in `sample`.
+        """Go on from given beginnings, which are kept; the rest is as in `sample`.
+
+        Args:
+            known: The first levels (n, T0) in the order of drawing, see `in_order`.
+            labels: As in `sample`, and so are the others.
 
         The same generator draws the same for an element whether those before it were known or drawn.
 
@@ -154,9 +145,45 @@ class Autoregressive(GenerativeModel):
         checks.shape("known beginning", known, (None, None))
         if not known.numel():
             raise UserError("the beginning to continue is empty; give at least one sample, or sample without one")
-        if known.min() < 0 or known.max() >= self.head.levels:
-            raise UserError(f"the beginning to continue must have levels from 0 to {self.head.levels - 1}")
+        self._check_levels(known, "the beginning to continue")
         return self._scan(known.to(self.device), labels, rng=rng, samples=samples, sampling=sampling, progress=progress)
+
+    def fill(
+        self,
+        x: Tensor,
+        known: Tensor,
+        labels: Labels,
+        *,
+        rng: Generators,
+        sampling: Sampling = PLAIN,
+        progress: Progress | None = None,
+    ) -> Tensor:
+        """Draw all of pictures but a known region, each element from those before it alone, known or drawn.
+
+        Args:
+            x: Examples, levels (n, C, H, W); what lies outside the region is not looked at.
+            known: The region (H, W) bool, the same for all.
+            labels: As in `sample`, and so are the others.
+            rng: As in `sample`.
+            sampling: As in `sample`.
+            progress: As in `sample`.
+
+        Returns:
+            Levels (n, C, H, W) int64.
+
+        Raises:
+            UserError: another shape, nothing is left to draw, or a level that does not exist.
+        """
+        checks.shape("picture to fill", x, (None, *self.spec.shape))
+        checks.shape("known region", known, self.spec.shape[1:])
+        if known.all():
+            raise UserError("known=everything leaves nothing to draw; leave some of the picture open")
+        x = torch.where(known, x, 0).to(self.device)
+        self._check_levels(x, "the picture to fill")
+        region = known.expand(1, *self.spec.shape)
+        keep = self.in_order(self.elements(region))[0].tolist()
+        levels = self.in_order(self.elements(x))
+        return self._scan(levels, labels, rng=rng, keep=keep, sampling=sampling, progress=progress)
 
     @property
     def device(self) -> torch.device:
@@ -171,9 +198,17 @@ class Autoregressive(GenerativeModel):
         return not isinstance(self._scanner({}, 1), StepScanner)
 
     def elements(self, x: Tensor) -> Tensor:
-        """Examples (B, 1, *S) as the levels (B, *S) of their elements."""
-        checks.shape("example", x, (None, 1, *[None] * self.spec.ndim))
-        return x[:, 0]
+        """Examples (B, C, *S) as the levels (B, *E) of their elements."""
+        checks.shape("example", x, (None, self.spec.shape[0], *[None] * self.spec.ndim))
+        return x[:, 0] if self.spec.shape[0] == 1 else x
+
+    def in_order(self, elements: Tensor) -> Tensor:
+        """Elements (B, *E) in the order in which they are drawn, (B, N)."""
+        return (elements if self.spec.shape[0] == 1 else elements.movedim(1, -1)).flatten(1)
+
+    def _check_levels(self, x: Tensor, name: str) -> None:
+        if x.min() < 0 or x.max() >= self.head.levels:
+            raise UserError(f"{name} must have levels from 0 to {self.head.levels - 1}")
 
     @torch.no_grad()
     def _scan(
@@ -182,31 +217,39 @@ class Autoregressive(GenerativeModel):
         labels: Labels,
         *,
         rng: Generators,
-        samples: int | None,
+        samples: int | None = None,
+        keep: Sequence[bool] | None = None,
         sampling: Sampling,
         progress: Progress | None,
     ) -> Tensor:
+        """Draw all elements but the first known ones (n, K), or of known (n, N) those that `keep` (N) names."""
         n, total = len(known), self._total(samples)
-        if known.shape[1] >= total:
-            raise UserError(f"the beginning of {known.shape[1]} samples must be shorter than the whole of {total}")
-        streams = _streams(rng, n)
+        if keep is None:
+            if known.shape[1] >= total:
+                raise UserError(f"the beginning of {known.shape[1]} samples must be shorter than the whole of {total}")
+            keep = [i < known.shape[1] for i in range(total)]
+        generators = streams(rng, n)
         if sampling.temperature is None:
             sampling = replace(sampling, temperature=self.temperature)
         scanner = self._scanner(labels, n)
         parts = []
         for start in range(0, total, CHUNK):
-            drawn = torch.stack([torch.rand(CHUNK, self.head.draws, generator=stream) for stream in streams])
+            drawn = torch.stack([torch.rand(CHUNK, self.head.draws, generator=stream) for stream in generators])
+            uniforms = drawn.transpose(1, 2).to(self.device)
             stop = min(start + CHUNK, total)
-            uniforms = drawn[:, : stop - start].transpose(1, 2).to(self.device)
-            parts.append(scanner(uniforms, known[:, start:stop], sampling))
+            for a, middle, b in runs(keep, start, stop):
+                parts.append(scanner(uniforms[:, :, a - start : b - start], known[:, a:middle], sampling))
             if progress:
                 progress(stop, total)
         x = torch.cat(parts, dim=1)
-        return x.view(n, 1, *(self.spec.shape[1:] if samples is None else (samples,)))
+        if samples is not None:
+            return x[:, None]
+        channels, *axes = self.spec.shape
+        return x.view(n, *axes, channels).movedim(-1, 1).contiguous()
 
     def _total(self, samples: int | None) -> int:
         if samples is None:
-            return math.prod(self.spec.shape[1:])
+            return math.prod(self.spec.shape)
         checks.equal("axes of an example of given length", self.spec.ndim, "number of axes", 1)
         checks.between("samples", samples, 1, self.longest)
         return samples
@@ -223,36 +266,3 @@ class Autoregressive(GenerativeModel):
                 if scanner is not None:
                     return scanner
         return StepScanner(self, labels, n)
-
-
-class StepScanner:
-    """A `Scanner` of any model, by its `step`."""
-
-    def __init__(self, model: Autoregressive, labels: Labels, n: int) -> None:
-        self.model, self.cache = model, model.init_cache(labels, n)
-        self.previous: Tensor | None = None
-
-    def __call__(self, uniforms: Tensor, known: Tensor, sampling: Sampling) -> Tensor:
-        n, _, length = uniforms.shape
-        x = known.new_empty(n, length)
-        x[:, : known.shape[1]] = known
-        for i in range(length):
-            parameters = self.model.step(self.cache, self.previous)
-            if i >= known.shape[1]:
-                x[:, i] = self.model.head.sample(parameters.float(), uniforms[:, :, i], sampling)
-            self.previous = x[:, i]
-        return x
-
-
-def _streams(rng: Generators, n: int) -> list[torch.Generator]:
-    """A generator on the CPU for each example, so that each draws the same numbers whatever the others do."""
-    if isinstance(rng, torch.Generator):
-        seeds = _seeds(rng, n)
-    else:
-        checks.equal("number of generators", len(rng), "number of examples", n)
-        seeds = [seed for generator in rng for seed in _seeds(generator, 1)]
-    return [torch.Generator().manual_seed(seed) for seed in seeds]
-
-
-def _seeds(rng: torch.Generator, n: int) -> list[int]:
-    return torch.randint(2**31, (n,), generator=rng, device=rng.device).tolist()

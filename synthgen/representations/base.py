@@ -43,3 +43,14 @@ class AudioRepresentation(Representation):
     """Samples per second."""
     samples: int
     """Length of a note in samples."""
+
+
+class ImageRepresentation(Representation):
+    """Media are pictures with values in [0, 1], (B, channels, height, width)."""
+
+    height: int
+    """Rows."""
+    width: int
+    """Columns."""
+    channels: int
+    """1 for grey, 3 for red, green and blue."""
