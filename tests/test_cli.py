@@ -205,7 +205,7 @@ def test_what_stops_a_command_is_no_traceback(capsys, monkeypatch, error, status
     def fail(_):
         raise error
 
-    monkeypatch.setattr(cli.Models, "run", fail)
+    monkeypatch.setattr(cli.OWN["models"], "run", fail)
     monkeypatch.setattr(cli, "_drop_output", lambda: None)
     assert cli.main(["models"]) == status
     assert capsys.readouterr().err == line

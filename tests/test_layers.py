@@ -15,7 +15,7 @@ ROWS = [
     {"data", "models"},
     {"checkpoint"},
     {"training", "rendering", "evaluation", "latent"},
-    {"app", "cli", "__main__"},
+    {"app", "commands", "cli", "__main__"},
 ]
 ROW = {name: row for row, names in enumerate(ROWS) for name in names}
 MAX_LINES = 300
