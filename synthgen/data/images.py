@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,11 +13,13 @@ import torch
 from torch import Tensor
 
 from synthgen.checks import UserError
+from synthgen.config import to_dict
+from synthgen.data.splits import PARTS
 from synthgen.records import Batch, DataSpec, Field, Labels
 from synthgen.representations.base import ImageRepresentation
 
 HELD_OUT = 0.1
-"""Share of the training pictures that are set aside to validate on."""
+"""Share of the pictures that are set aside to validate on, and to test on where a set has no test pictures."""
 MOST_HELD_OUT = 5000
 
 
@@ -81,21 +84,47 @@ class ImageSet:
         representation: ImageRepresentation,
         *,
         fields: tuple[Field, ...] = (),
+        config: Any = None,
     ) -> None:
-        """`parts` are train, valid and test.
+        """`parts` are train, valid and test; all of `config` but the root goes into the provenance.
 
         Raises:
-            UserError: the pictures are not of the size that the representation takes.
+            UserError: a part is empty, or its pictures are not of the size that the representation takes.
         """
         self.fields, self.spec = fields, representation.spec(fields)
         wanted = (representation.channels, representation.height, representation.width)
         for part, pictures in parts.items():
+            if not len(pictures):
+                raise UserError(f"{name}: there are no pictures in its part {part}; give more")
             check_size(f"{name}, {part}", pictures.x.shape[1:], wanted)
         self.split_hash = _hash(parts)
+        options = {key: value for key, value in (to_dict(config) or {}).items() if key != "root"}
+        provenance = {"name": name, "split_hash": self.split_hash, "options": options}
         self.train, self.valid, self.test = (
-            Images(self.spec, parts[part], provenance={"name": name, "part": part, "split_hash": self.split_hash})
-            for part in ("train", "valid", "test")
+            Images(self.spec, parts[part], provenance={**provenance, "part": part}) for part in PARTS
         )
+
+
+def find_folder(root: Path, *, published: str = "") -> Path:
+    """The folder that a set lies in.
+
+    Raises:
+        UserError: there is none; the message says where the set is `published`.
+    """
+    folder = root.expanduser()
+    if folder.is_dir():
+        return folder
+    raise UserError(f"{root}: no such folder; {remedy(published)}")
+
+
+def remedy(published: str = "") -> str:
+    """What to do where a set is not found."""
+    return "check --data.root" + (f"; the set is published at {published}" if published else "")
+
+
+def category(name: str, names: Sequence[str]) -> Field:
+    """A label that is one of `names`."""
+    return Field(name=name, kind="category", size=len(names), names=tuple(names))
 
 
 def check_size(where: str, found: tuple[int, ...], wanted: tuple[int, ...]) -> None:
@@ -120,6 +149,31 @@ def hold_out(size: int, *, seed: int, share: float = HELD_OUT) -> tuple[np.ndarr
     count = min(max(1, round(share * size)), MOST_HELD_OUT)
     order = torch.randperm(size, generator=torch.Generator().manual_seed(seed)).numpy()
     return np.sort(order[count:]), np.sort(order[:count])
+
+
+def random_parts(size: int, *, seed: int) -> dict[str, np.ndarray]:
+    """Indices of train, valid and test, 80/10/10, each ascending; at least one of each.
+
+    Raises:
+        UserError: there are fewer than three.
+    """
+    if size < len(PARTS):
+        raise UserError(f"{size} picture(s) are too few for train, valid and test; give at least {len(PARTS)}")
+    count = max(1, round(HELD_OUT * size))
+    order = torch.randperm(size, generator=torch.Generator().manual_seed(seed)).numpy()
+    valid, test, train = np.split(order, [count, 2 * count])
+    return {"train": np.sort(train), "valid": np.sort(valid), "test": np.sort(test)}
+
+
+def divided(pictures: Pictures, *, seed: int) -> dict[str, Pictures]:
+    """The parts of a set that has no test pictures of its own; see `random_parts`."""
+    return {part: pictures[rows] for part, rows in random_parts(len(pictures), seed=seed).items()}
+
+
+def with_valid(train: Pictures, test: Pictures, *, seed: int) -> dict[str, Pictures]:
+    """The parts of a set that has test pictures of its own; see `hold_out`."""
+    stay, aside = hold_out(len(train), seed=seed)
+    return {"train": train[stay], "valid": train[aside], "test": test}
 
 
 def _hash(parts: Mapping[str, Pictures]) -> str:
