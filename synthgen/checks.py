@@ -59,6 +59,17 @@ def divisible(name: str, value: int, by_name: str, by: int) -> None:
         raise UserError(f"{name}={value} must be divisible by {by_name}={by}")
 
 
+def odd(name: str, value: int) -> None:
+    """Raise UserError unless `value` is odd.
+
+    >>> odd("kernel", 4)
+    Traceback (most recent call last):
+    synthgen.checks.UserError: kernel=4 must be odd, so that it has a middle
+    """
+    if value % 2 == 0:
+        raise UserError(f"{name}={value} must be odd, so that it has a middle")
+
+
 def one_of(name: str, value: str, choices: Iterable[str]) -> None:
     """Raise UserError unless `value` is a choice; name the closest ones.
 

@@ -13,7 +13,7 @@ from typing import TypeVar
 import tyro
 
 from synthgen import __version__, checks
-from synthgen.commands import notes, pictures
+from synthgen.commands import adapting, exporting, notes, pictures, songs
 
 T = TypeVar("T")
 
@@ -23,21 +23,38 @@ COMMANDS = {
     "instruments": "list the instruments of a model, one name a line",
     "note": "make one note and write it to a file",
     "render": "render a plan or a grid of notes as a data set",
+    "adapt": "make an instrument from recordings of a few of its notes",
+    "midi": "play a MIDI file by the instruments of a model",
+    "export sfz": "make an instrument for SFZ samplers",
+    "export dspreset": "make an instrument for DecentSampler",
+    "export sf2": "make a SoundFont",
     "sample": "draw pictures from labels as one sheet",
     "complete": "draw the last part of a picture anew",
     "data nsynth": "download a split of NSynth",
     "data soundfont": "render a data set of notes from a SoundFont",
     "data folder": "make a data set of your own samples",
+    "data chairs": "render a data set of chairs",
 }
 OWN = {
     "models": notes.Models,
     "instruments": notes.Instruments,
     "note": notes.Note,
     "render": notes.Render,
+    "adapt": adapting.Adapt,
+    "midi": songs.Midi,
+    "export sfz": exporting.ExportSfz,
+    "export dspreset": exporting.ExportDspreset,
+    "export sf2": exporting.ExportSf2,
     "sample": pictures.Sample,
     "complete": pictures.Complete,
 }
-BUILDERS = {"data nsynth": "download", "data soundfont": "soundfont", "data folder": "folder"}
+BUILDERS = {
+    "data nsynth": "download",
+    "data soundfont": "soundfont",
+    "data folder": "folder",
+    "data chairs": "chair_builder",
+}
+LAYOUT = {"data chairs": "the layout of the published renders"}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -64,7 +81,7 @@ def _dispatch(words: list[str]) -> int:
     if words[:1] == ["--version"]:
         print(f"synthgen {__version__}")
         return 0
-    size = 2 if words[:1] == ["data"] else 1
+    size = 2 if words and words[0] in {command.split()[0] for command in COMMANDS if " " in command} else 1
     name, rest = " ".join(words[:size]), words[size:]
     if name in OWN:
         _parse(name, OWN[name], rest).run()
@@ -82,7 +99,8 @@ def _dispatch(words: list[str]) -> int:
 
 
 def _parse(name: str, options: type[T], words: list[str]) -> T:
-    about = None if name in OWN else f"{COMMANDS[name][0].upper()}{COMMANDS[name][1:]}, in NSynth's layout."
+    text, layout = COMMANDS[name], LAYOUT.get(name, "NSynth's layout")
+    about = None if name in OWN else f"{text[0].upper()}{text[1:]}, in {layout}."
     return tyro.cli(
         options, prog=f"synthgen {name}", args=words, description=about, config=(tyro.conf.FlagCreatePairsOff,)
     )

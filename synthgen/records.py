@@ -14,7 +14,8 @@ from synthgen import checks
 Labels = dict[str, Tensor]
 """Labels of a batch by field name. Each is one of
 
-* category: indices (B,) int64, -1 where unknown, or weights (B, size) that sum to one (a blend);
+* category: indices (B,) int64, -1 where unknown, or weights (B, size) that sum to one (a blend), or vectors
+  (B, 1, dim) in the space of a model's embedding, for what is none of the names;
 * ordinal, angle: values (B,) float in the field's own unit, NaN where unknown;
 * multihot: (B, size) float of zeros and ones, NaN in a row where unknown.
 
@@ -73,12 +74,14 @@ class DataSpec:
             None where they are continuous (float32, about -1 to 1).
         fields: The labels that examples carry.
         axes: The meaning of each axis after the channels.
+        coded_by: Hash of the autoencoder where examples are its codes, which mean nothing to another; empty elsewhere.
     """
 
     shape: tuple[int, ...]
     levels: int | None = None
     fields: tuple[Field, ...] = ()
     axes: tuple[Axis, ...] = ()
+    coded_by: str = ""
 
     @property
     def ndim(self) -> int:

@@ -10,6 +10,10 @@ from safetensors.torch import load_file, save_file
 
 from synthgen import checkpoint
 from synthgen.checks import UserError
+from synthgen.models import VQVAE, WaveNet
+from synthgen.models.codes import AudioCodes
+from synthgen.records import DataSpec, Field
+from synthgen.representations import Waveform
 
 
 def reopened(path) -> tuple[dict, dict]:
@@ -125,3 +129,111 @@ def test_training_can_begin_with_the_weights_of_a_checkpoint(tiny_checkpoint, no
     wider = type(model)(model.spec, replace(model.config, dim=17))
     with pytest.raises(UserError, match="another model than this one"):
         checkpoint.load_into(wider, tiny_checkpoint)
+
+
+SOUND = Waveform(samples=600)
+FIELDS = (Field(name="kind", kind="category", size=2),)
+CODER = VQVAE.Config(channels=(8,), strides=((20,),), blocks=1, codes=16, dim=4)
+
+
+def make_codes() -> AudioCodes:
+    model = VQVAE(SOUND.spec(), CODER)
+    model.train().quantizer(torch.randn(16, 4, 8))
+    return AudioCodes(model, SOUND)
+
+
+def make_prior(spec: DataSpec) -> WaveNet:
+    config = WaveNet.Config(labels=("kind",), dim=4, channels=4, skip_channels=4, blocks=1, layers=2, clock=False)
+    model = WaveNet(spec, config).eval()
+    model.backend = "torch"
+    return model
+
+
+@pytest.fixture(scope="module")
+def two_stages(tmp_path_factory):
+    """A prior, its codes, and the file that both lie in."""
+    with torch.random.fork_rng():
+        torch.manual_seed(1)
+        codes = make_codes()
+        prior = make_prior(codes.spec(FIELDS))
+    path = tmp_path_factory.mktemp("stages") / "model.safetensors"
+    checkpoint.save(path, prior, codes, {"steps": 3})
+    return prior, codes, path
+
+
+def played(model, representation) -> torch.Tensor:
+    return representation.decode(model.sample(2, {}, rng=torch.Generator().manual_seed(4)))
+
+
+@pytest.mark.parametrize("dtype", [None, torch.float16])
+def test_one_file_holds_both_stages(two_stages, tmp_path, dtype):
+    prior, codes, _ = two_stages
+    path = tmp_path / "both.safetensors"
+    checkpoint.save(path, prior, codes, {"steps": 3}, dtype=dtype)
+    loaded = checkpoint.load(path)
+    loaded.model.backend = "torch"
+    assert isinstance(loaded.representation, AudioCodes)
+    assert loaded.representation.inner == SOUND
+    assert loaded.representation.spec(FIELDS) == codes.spec(FIELDS) == loaded.model.spec
+    assert loaded.provenance == {"steps": 3}
+    assert not any(p.requires_grad for p in loaded.representation.autoencoder.parameters())
+    if dtype is None:
+        assert torch.equal(played(loaded.model, loaded.representation), played(prior, codes))
+    # What readers of the header look for is what it is without codes.
+    assert checkpoint.describe(path)["representation"] == {
+        "name": "waveform",
+        "config": {"sample_rate": 16_000, "samples": 600},
+    }
+
+
+def test_an_autoencoder_alone_is_a_model_of_its_examples(tmp_path):
+    codes = make_codes()
+    path = tmp_path / "coder.safetensors"
+    checkpoint.save(path, codes.autoencoder, SOUND, {})
+    loaded = checkpoint.load(path)
+    again = AudioCodes(loaded.model, loaded.representation)
+    assert again.spec() == codes.spec()
+    x = torch.randn(2, 1, 600)
+    assert torch.equal(again.encode(x), codes.encode(x))
+
+
+def test_a_prior_of_other_codes_is_refused(two_stages, tmp_path):
+    prior, codes, path = two_stages
+    other = make_codes()
+    message = "learned the codes of autoencoder [0-9a-f]{12}, and these are of [0-9a-f]{12}: .* train it on these"
+    with pytest.raises(UserError, match=message):
+        checkpoint.save(tmp_path / "mixed.safetensors", prior, other, {})
+    tensors, _ = reopened(path)
+    theirs = {checkpoint.AUTOENCODER + k: v for k, v in other.autoencoder.state_dict().items()}
+    with pytest.raises(UserError, match=rf"changed\.safetensors: the model has {message}"):
+        checkpoint.load(rewritten(path, tmp_path, weights={**tensors, **theirs}))
+    with pytest.raises(UserError, match=rf"model\.safetensors: another model than this one; .* {message}"):
+        checkpoint.load_into(make_prior(other.spec(FIELDS)), path)
+    checkpoint.load_into(make_prior(codes.spec(FIELDS)), path)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"autoencoder": None}, "its autoencoder has no name"),
+        ({"autoencoder__name": "wavenet"}, "autoencoder='wavenet' is not known; choose one of vqvae"),
+        ({"autoencoder__config__codes": 32}, "the model asks for"),
+        ({"autoencoder__config__dim": 10**9}, "length of a code=1000000000 must be"),
+        ({"autoencoder__config__strides": [[10]]}, "the model asks for"),
+        ({"autoencoder__spec__shape": [1, 700]}, "do not fit together"),
+        ({"model__spec__coded_by": ""}, "learned the codes of autoencoder none, and these are of"),
+        ({"representation__config__samples": 1200}, "do not fit together"),
+    ],
+)
+def test_hostile_settings_of_two_stages_are_named(two_stages, tmp_path, changes, message):
+    with pytest.raises(UserError, match=message):
+        checkpoint.load(rewritten(two_stages[2], tmp_path, **changes))
+
+
+def test_missing_weights_of_the_autoencoder_are_named(two_stages, tmp_path):
+    tensors, _ = reopened(two_stages[2])
+    del tensors[f"{checkpoint.AUTOENCODER}quantizer.table"]
+    with pytest.raises(
+        UserError, match=r"weights quantizer\.table: the model asks for \[16, 4\], the file has nothing"
+    ):
+        checkpoint.load(rewritten(two_stages[2], tmp_path, weights=tensors))

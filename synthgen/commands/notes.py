@@ -47,7 +47,7 @@ class Note:
     """Make one note and write it to a file."""
 
     instrument: str
-    """A name, or names and weights of a blend: "flute=0.5,church organ=0.5"."""
+    """A name, a file that 'synthgen adapt' wrote, or a blend: "flute=0.5,church organ=0.5"."""
     pitch: str
     """MIDI note number, perhaps between two keys (57.5), or a note name (A4, C#3, Bb2)."""
     out: Path
@@ -128,10 +128,10 @@ class Render:
 
         axes = {"instruments": self.instruments, "pitches": self.pitches, "velocities": self.velocities}
         if self.grid and self.plan is None:
-            return grid(model.repertoire, **axes, seed=self.seed)
+            return grid(model.with_files, **axes, seed=self.seed)
         if self.plan is None or self.grid:
             raise checks.UserError("give either a PLAN, a CSV file, or --grid")
         stray = [f"--{name}" for name, value in axes.items() if value is not None]
         if stray:
             raise checks.UserError(f"{', '.join(stray)} must come with --grid; the PLAN names its own")
-        return read_csv(self.plan, model.repertoire, skip_bad=self.skip_bad)
+        return read_csv(self.plan, model.with_files, skip_bad=self.skip_bad)

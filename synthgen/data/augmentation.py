@@ -1,4 +1,4 @@
-"""More notes than were recorded."""
+"""More notes than were recorded, and more pictures than were drawn."""
 
 from __future__ import annotations
 
@@ -39,6 +39,22 @@ class Retune:
             media[index, 0] = retuned(batch.x[index, 0], shift)
         pitch[:count] += shifts
         return Batch(media, {**batch.labels, "pitch": pitch})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mirror:
+    """Exchanges left and right in some pictures of a batch; labels stay as they are."""
+
+    share: float = 0.5
+    """Probability that a picture is mirrored."""
+
+    def __post_init__(self) -> None:
+        checks.between("share", self.share, 0, 1)
+
+    def __call__(self, batch: Batch) -> Batch:
+        """Pictures (B, C, H, W); draws from torch's global generator, seeded by the trainer."""
+        mirrored = torch.rand(len(batch), 1, 1, 1) < self.share
+        return Batch(torch.where(mirrored, batch.x.flip(3), batch.x), batch.labels)
 
 
 def retuned(x: Tensor, semitones: float) -> Tensor:

@@ -99,6 +99,11 @@ def begin(out: Path, settings: dict[str, Any]) -> Path:
     return state
 
 
+def unfinished(out: Path) -> bool:
+    """Whether a build has begun in `out` and not ended."""
+    return (out / _STATE).exists()
+
+
 def finish(out: Path, entries: Iterable[Entry], rows: Iterable[Row]) -> Report:
     """Write the report and, last, the labels that make the data set whole; the report.
 

@@ -34,13 +34,18 @@ def write_samples(
     step=t.step)``.
     """
     pairs = held_out_pairs(Player(model=model, representation=representation), notes, count=count)
-    place, rate = folder / "samples" / f"{step:07d}", representation.sample_rate
+    write_pairs(pairs, folder, step=step, sample_rate=representation.sample_rate)
+
+
+def write_pairs(pairs: Sequence[Pair], folder: Path, *, step: int, sample_rate: int) -> None:
+    """Write notes where `write_samples` does."""
+    place = folder / "samples" / f"{step:07d}"
     for pair in pairs:
-        write_audio(place / f"{pair.entry.note_str}.wav", pair.generated, sample_rate=rate)
+        write_audio(place / f"{pair.entry.note_str}.wav", pair.generated, sample_rate=sample_rate)
         real = folder / "samples" / "real" / f"{pair.entry.note_str}.wav"
         if not real.exists():
-            write_audio(real, pair.real, sample_rate=rate)
-    spectrogram_pairs(place / "spectrograms.png", pairs, sample_rate=rate, heading=f"step {step}")
+            write_audio(real, pair.real, sample_rate=sample_rate)
+    spectrogram_pairs(place / "spectrograms.png", pairs, sample_rate=sample_rate, heading=f"step {step}")
 
 
 def held_out_pairs(player: Player, notes: Notes, *, count: int, seed: int = 0) -> list[Pair]:

@@ -72,7 +72,12 @@ class LogisticMixture(Head):
         return torch.cat([logits, means + value[:, None], log_scales], dim=1)
 
     def log_prob(self, parameters: Tensor, x: Tensor) -> Tensor:
-        logits, means, log_scales = self._split(parameters)
+        logits = parameters[:, : self.components]
+        return torch.logsumexp(logits.log_softmax(1) + self.log_masses(parameters, x), dim=1)
+
+    def log_masses(self, parameters: Tensor, x: Tensor) -> Tensor:
+        """Log probability that each component alone gives, (B, components, *S); else as `log_prob`."""
+        _, means, log_scales = self._split(parameters)
         # In widths of a level from the middle, so that 16 bits are exact in float32.
         middle = (self.levels - 1) / 2
         away = (x.to(parameters.dtype) - middle)[:, None] - means * middle
@@ -82,8 +87,7 @@ class LogisticMixture(Head):
         left, right = F.logsigmoid(above), F.logsigmoid(-below)
         inside = left + right + torch.log(-torch.expm1(-inverse))
         level = x[:, None]
-        mass = torch.where(level == 0, left, torch.where(level == self.levels - 1, right, inside))
-        return torch.logsumexp(logits.log_softmax(1) + mass, dim=1)
+        return torch.where(level == 0, left, torch.where(level == self.levels - 1, right, inside))
 
     def sample(self, parameters: Tensor, uniforms: Tensor, sampling: Sampling) -> Tensor:
         logits, means, log_scales = self._split(parameters)

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from synthgen import checks
+from synthgen.checks import UserError
 from synthgen.records import Batch, Loss
 from synthgen.signal.stft import stft
 
@@ -133,5 +134,7 @@ class OnMedia:
         loss = self.example(estimate, batch)
         if not self.weight:
             return loss
+        if batch.media is None:
+            raise UserError("a loss of what is heard needs whole notes; give crop=0, or leave it out")
         media = self.media(self.decode(estimate), batch.media)
         return Loss(loss.total + self.weight * media, {**loss.parts, "media": media})

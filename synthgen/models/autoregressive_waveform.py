@@ -14,6 +14,7 @@ from synthgen.heads import HeadName, make_head
 from synthgen.nn.clock import LEAD_HOP, Clock
 from synthgen.nn.condition import LabelEncoder
 from synthgen.records import Batch, DataSpec, Labels
+from synthgen.signal.coloured_noise import coloured_noise
 from synthgen.signal.pitch import midi_to_hz
 from synthgen.signal.tracking import phase_lead
 
@@ -89,14 +90,15 @@ class AutoregressiveWaveform(Autoregressive):
         A network that has only heard real notes takes its first errors for more of the note, and ends in noise or in
         silence. Noise teaches it to trust what it hears less (cf. LPCNet, Valin and Skoglund, 2019, arXiv:1810.11846,
         section 3.6): its standard deviation is `config.noise` x u ** 2 of the range of levels, u uniform in [0, 1] for
-        each example. A share `config.faded` of the examples is faded out, half of them wholly: all that the network
+        each example, and its power falls with frequency as f ** -2v, v likewise, since errors that are made one after
+        the other drift. A share `config.faded` of the examples is faded out, half of them wholly: all that the network
         then goes by is what it has been told of the note.
         """
         if not (self.training and self.config.noise + self.config.faded):
             return heard
-        levels, drawn = self.head.levels, torch.rand(3, len(heard), 1, device=heard.device)
+        levels, drawn = self.head.levels, torch.rand(4, len(heard), 1, device=heard.device)
         gain = torch.where(drawn[0] < self.config.faded, (2 * drawn[1] - 1).clamp(min=0), 1.0)
-        noise = self.config.noise * levels * drawn[2].square() * torch.randn(heard.shape, device=heard.device)
+        noise = self.config.noise * levels * drawn[2].square() * coloured_noise(drawn[3], length=heard.shape[1])
         moved = levels // 2 + gain * (heard - levels // 2) + noise
         # What lies before a note stays what it is.
         return torch.where(heard == levels, heard, moved.round().long().clamp(0, levels - 1))

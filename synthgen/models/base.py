@@ -39,3 +39,27 @@ class GenerativeModel(Model):
     @abstractmethod
     def sample(self, n: int, labels: Labels, *, rng: torch.Generator) -> Tensor:
         """Draw n examples, (n, *spec.shape); the same state of `rng` gives the same examples."""
+
+
+class Autoencoder(Model):
+    """A model that turns examples into codes and back.
+
+    It cannot be sampled from: that is for a `GenerativeModel` of its codes, see `models.codes`.
+
+    Attributes:
+        code_spec: The codes (C, *grid) of an example of the size that the model learns from.
+    """
+
+    code_spec: DataSpec
+
+    @abstractmethod
+    def grid(self, size: tuple[int, ...]) -> tuple[int, ...]:
+        """Size of the codes of an example of any other size (both without channels)."""
+
+    @abstractmethod
+    def encode(self, x: Tensor) -> Tensor:
+        """Examples (B, C, *S) of any size -> codes (B, *code_spec.shape[:1], *grid(S)) int64."""
+
+    @abstractmethod
+    def decode(self, codes: Tensor, *, size: tuple[int, ...] | None = None) -> Tensor:
+        """Codes -> examples (B, C, *size), of the size that the model learns from if None."""

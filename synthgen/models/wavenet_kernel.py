@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
-from torch import Tensor
-from torch.nn import functional as F
 
 from synthgen.records import Labels
 
 from .autoregressive_waveform import LEAD
+from .gated_kernel import gated_layers
 from .lockstep import Kernel, Lockstep, array, drawable
 
 if TYPE_CHECKING:
@@ -51,24 +49,13 @@ def _weights(model: WaveNet, *, frame: int) -> Weights:
     from synthgen.kernels.wavenet import Weights
 
     levels = torch.arange(model.head.levels + 1, device=model.device)
-    rows = model.config.skip_channels + model.config.channels
-    outs = [_like(layer.out, rows) for layer in model.layers]
     return Weights(
         entry=array(model.entry(levels)),
         value=array(model.head.value_before(levels)),
-        taps=array(torch.stack([layer.conv.weight.permute(2, 1, 0).flip(0) for layer in model.layers])),
-        out=array(torch.stack([weight.T for weight, _ in outs])),
-        out_bias=array(torch.stack([bias for _, bias in outs])),
+        layers=gated_layers(model.layers),
         hidden=array(model.hidden.weight.T),
         hidden_bias=array(model.hidden.bias),
         head=array(model.out.weight.T),
         head_bias=array(model.out.bias),
-        dilations=np.array([layer.conv.dilation for layer in model.layers], dtype=np.int64),
         frame=frame,
     )
-
-
-def _like(out: torch.nn.Linear, rows: int) -> tuple[Tensor, Tensor]:
-    """Weight and bias with `rows` outputs: the last layer has no residual, which is as if it were zero."""
-    missing = rows - len(out.bias)
-    return F.pad(out.weight, (0, 0, 0, missing)), F.pad(out.bias, (0, missing))

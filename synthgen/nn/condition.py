@@ -37,6 +37,9 @@ class FieldEncoder(nn.Module):
         """
         if label is None:
             return self.unknown.expand(n, -1)
+        if label.ndim == 3:
+            checks.shape(f"label {self.field.name}", label, (n, 1, self.dim))
+            return label[:, 0]
         weights, known = self.weights(label, n)
         vectors = weights @ self.table if self.table is not None else weights
         return torch.where(known[:, None], vectors, self.unknown)

@@ -18,6 +18,13 @@ def conv(ndim: int, in_channels: int, out_channels: int, *, kernel: int = 3) -> 
     return _CONV[ndim](in_channels, out_channels, kernel, padding=kernel // 2)
 
 
+def downsample(ndim: int, in_channels: int, out_channels: int, *, stride: tuple[int, ...]) -> nn.Module:
+    """A convolution (B, C, *(S * stride)) -> (B, C', *S), whose kernel reaches half a step over on both sides."""
+    over = tuple(max(1, s // 2) for s in stride)
+    kernel = tuple(s + 2 * o for s, o in zip(stride, over, strict=True))
+    return _CONV[ndim](in_channels, out_channels, kernel, stride=stride, padding=over)
+
+
 class Upsample(nn.Sequential):
     """(B, C, *S) -> (B, C', *(S * stride)), by a transposed convolution or by repetition and a convolution.
 
@@ -36,23 +43,23 @@ class Upsample(nn.Sequential):
 
 
 class ResidualBlock(nn.Module):
-    """A modulated, pre-activated convolution around a skip (He et al., 2016, arXiv:1603.05027).
+    """A pre-activated convolution around a skip (He et al., 2016, arXiv:1603.05027), modulated where there are labels.
 
     There is no normalisation. The convolution starts small instead, so that a deep stack begins close to the identity
     (Zhang et al., 2019, arXiv:1901.09321).
     """
 
-    def __init__(self, ndim: int, channels: int, *, dim: int, kernel: int = 3, gain: float = 0.3) -> None:
-        """`dim` is the size of the label vector, `gain` scales the convolution's first weights."""
+    def __init__(self, ndim: int, channels: int, *, dim: int | None, kernel: int = 3, gain: float = 0.3) -> None:
+        """`dim` is the size of the label vector, None for none; `gain` scales the convolution's first weights."""
         super().__init__()
-        self.modulate = Modulate(ndim, dim, channels)
+        self.modulate = None if dim is None else Modulate(ndim, dim, channels)
         self.conv = conv(ndim, channels, channels, kernel=kernel)
         with torch.no_grad():
             self.conv.weight.mul_(gain)
 
-    def forward(self, x: Tensor, vector: Tensor) -> Tensor:
-        """(B, C, *S) and (B, dim) -> (B, C, *S)."""
-        return x + self.conv(F.silu(self.modulate(x, vector)))
+    def forward(self, x: Tensor, vector: Tensor | None = None) -> Tensor:
+        """(B, C, *S), and (B, dim) where there are labels -> (B, C, *S)."""
+        return x + self.conv(F.silu(x if self.modulate is None else self.modulate(x, vector)))
 
 
 class Patches(nn.Module):

@@ -23,9 +23,12 @@ class GatedLayer(nn.Module):
         out: (skip_channels + channels, channels), the skip's rows first; the last layer has no residual.
     """
 
-    def __init__(self, channels: int, skip_channels: int, *, kernel: int, dilation: int, last: bool) -> None:
+    def __init__(
+        self, channels: int, skip_channels: int, *, kernel: int, dilation: int, last: bool, dropout: float = 0.0
+    ) -> None:
+        """`dropout` is the share of what leaves the gates that is left out in training."""
         super().__init__()
-        self.skip_channels, self.last = skip_channels, last
+        self.skip_channels, self.last, self.dropout = skip_channels, last, dropout
         self.conv = CausalConv1d(channels, 2 * channels, kernel=kernel, dilation=dilation)
         self.out = Pointwise(channels, skip_channels + (0 if last else channels))
 
@@ -39,6 +42,6 @@ class GatedLayer(nn.Module):
 
     def _add(self, x: Tensor, z: Tensor) -> tuple[Tensor, Tensor]:
         signal, gate = z.chunk(2, dim=1)
-        y = self.out(signal.tanh() * gate.sigmoid())
+        y = self.out(F.dropout(signal.tanh() * gate.sigmoid(), self.dropout, self.training))
         skip, residual = y[:, : self.skip_channels], y[:, self.skip_channels :]
         return (x if self.last else x + residual), skip

@@ -19,13 +19,16 @@ class LevelEntry(nn.Module):
     whether levels are companded (mu-law) or linear.
     """
 
-    def __init__(self, levels: int, channels: int, *, rows: bool) -> None:
-        """`rows` gives each level a learned vector; without, neighbouring levels always look alike."""
+    def __init__(self, levels: int, channels: int, *, rows: bool, start: bool = True) -> None:
+        """`rows` gives each level a learned vector; without, neighbouring levels always look alike.
+
+        `start` is whether there may be anything before the first.
+        """
         super().__init__()
         self.levels = levels
         self.linear = nn.Linear(3, channels)
         self.rows = nn.Parameter(0.1 * torch.randn(levels, channels)) if rows else None
-        self.start = nn.Parameter(torch.randn(channels))
+        self.start = nn.Parameter(torch.randn(channels)) if start else None
 
     def forward(self, x: Tensor) -> Tensor:
         """Levels (...) int64, `levels` standing for "before the first" -> (..., channels)."""
@@ -36,4 +39,6 @@ class LevelEntry(nn.Module):
         y = self.linear(torch.stack([value, companded, expanded], dim=-1))
         if self.rows is not None:
             y = y + F.embedding(inside, self.rows)
+        if self.start is None:
+            return y
         return torch.where((x == self.levels)[..., None], self.start.to(y.dtype), y)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from synthgen import checkpoint, checks
 from synthgen.checks import UserError
+from synthgen.rendering.adapted import Owner
 from synthgen.rendering.request import Repertoire
 
 PRETRAINED = Path(__file__).parents[1] / "pretrained"
@@ -31,6 +33,11 @@ class ModelInfo:
     repertoire: Repertoire
     sample_rate: int
     samples: int
+
+    @cached_property
+    def with_files(self) -> Repertoire:
+        """The repertoire, and with it instruments from recordings that are named by their files."""
+        return replace(self.repertoire, owner=Owner(self.name, self.path))
 
     def __str__(self) -> str:
         """One line for a list of models."""

@@ -6,12 +6,13 @@ import csv
 import hashlib
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from synthgen import checks
 from synthgen.checks import UserError
 from synthgen.data.layout import check_name, safe_name
+from synthgen.rendering.adapted import Adapted
 from synthgen.rendering.request import Repertoire, Request, parse_seed, parse_velocity
 
 COLUMNS = ("instrument", "pitch", "velocity", "seed")
@@ -106,11 +107,11 @@ def grid(
     requests: dict[str, Request] = {}
     every_pitch = list(_values("pitches", pitches, repertoire.pitch))
     every_velocity = list(_values("velocities", velocities, parse_velocity))
-    for name in map(repertoire.instrument, names):
+    for name in names:
+        first = repertoire.resolve(Request(instrument=name, pitch=low, seed=seed))
         for pitch in every_pitch:
             for velocity in every_velocity:
-                request = Request(instrument=name, pitch=pitch, velocity=velocity, seed=parse_seed(seed))
-                _add(requests, request, "--grid")
+                _add(requests, replace(first, pitch=pitch, velocity=velocity), "--grid")
     return _plan(requests, "--grid")
 
 
@@ -125,6 +126,10 @@ def _add(requests: dict[str, Request], request: Request, where: str) -> None:
 def _plan(requests: dict[str, Request], where: str, skipped: tuple[str, ...] = ()) -> Plan:
     if not requests:
         raise UserError(f"{where}: asks for no {'good ' if skipped else ''}notes; ask for at least one")
+    adapted: dict[str, Adapted] = {}
+    for one in (one for request in requests.values() for one in request.adapted):
+        if adapted.setdefault(one.label, one) != one:
+            raise UserError(f"{where}: two instruments are called {one.label}; rename one of them in its file")
     return Plan(requests=tuple(requests.values()), skipped=skipped)
 
 
@@ -172,7 +177,7 @@ def _request(header: list[str], cells: list[str], where: str, repertoire: Repert
             values[column] = check(row.get(column, ""))
         except UserError as error:
             raise UserError(f"{where}, column {column}: {error}") from error
-    return Request(**values)
+    return repertoire.resolve(Request(**values | {"instrument": row["instrument"]}))
 
 
 def _values(name: str, text: str, parse: Callable[[str], float]) -> Iterator[float]:

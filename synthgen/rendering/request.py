@@ -7,12 +7,16 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from numbers import Real
+from pathlib import Path
 
 from synthgen import checks
 from synthgen.checks import UserError
+from synthgen.rendering.adapted import SUFFIX, Adapted, Owner, read
 
-Instrument = str | Mapping[str, float]
-"""The name of an instrument, ``"flute=0.5,church organ=0.5"``, or the same blend as a mapping of names to weights."""
+Name = str | Path | Adapted
+"""An instrument's name; or one that was fitted to recordings, or the path of its file."""
+Instrument = Name | Mapping[Name, float]
+"""An instrument, ``"flute=0.5,church organ=0.5"``, or the same blend as a mapping of names to weights."""
 
 SEMITONES = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 ACCIDENTALS = {"#": 1, "\N{MUSIC SHARP SIGN}": 1, "b": -1, "\N{MUSIC FLAT SIGN}": -1}
@@ -32,12 +36,14 @@ class Request:
         pitch: MIDI note number, perhaps between two keys, or a note name such as ``"A4"`` (69).
         velocity: MIDI velocity, 1 to 127; outside the velocities that a model has learned it plays the nearest of them.
         seed: Where the model and its representation draw from; the same seed gives the same samples.
+        adapted: Those instruments that were fitted to recordings; the others are the model's own.
     """
 
     instrument: Instrument
     pitch: float | str
     velocity: float = 100
     seed: int = 0
+    adapted: tuple[Adapted, ...] = ()
 
     @property
     def instrument_name(self) -> str:
@@ -59,11 +65,13 @@ class Repertoire:
         instruments: Names of the instruments, in the model's order.
         pitches: Lowest and highest MIDI note.
         velocities: Learned velocities, ascending; empty where the model knows none.
+        owner: Whose instruments may be named by their files; None takes no files.
     """
 
     instruments: tuple[str, ...]
     pitches: tuple[float, float]
     velocities: tuple[float, ...] = ()
+    owner: Owner | None = None
 
     def resolve(self, request: Request) -> Request:
         """The same request in the model's own names and in numbers.
@@ -71,11 +79,17 @@ class Repertoire:
         Raises:
             UserError: the model cannot play it; the message names the field.
         """
+        adapted: dict[str, Adapted] = {}
+        for one in request.adapted:
+            self._adapted(one, adapted)
+        instrument = self._instrument(request.instrument, adapted)
+        named = [instrument] if isinstance(instrument, str) else instrument
         return Request(
-            instrument=self.instrument(request.instrument),
+            instrument=instrument,
             pitch=self.pitch(request.pitch),
             velocity=parse_velocity(request.velocity),
             seed=parse_seed(request.seed),
+            adapted=tuple(adapted[name] for name in named if name in adapted),
         )
 
     def instrument(self, value: Instrument) -> str | dict[str, float]:
@@ -86,29 +100,49 @@ class Repertoire:
         Raises:
             UserError: an unknown name, or weights that are negative, not finite, or do not sum up to 1.
         """
+        return self._instrument(value, {})
+
+    def _instrument(self, value: Instrument, adapted: dict[str, Adapted]) -> str | dict[str, float]:
+        """As `instrument`; those fitted to recordings are found in `adapted`, and what was in a file is put there."""
+        if isinstance(value, Path | Adapted):
+            return self._name(value, adapted)
         if isinstance(value, str):
             if "=" not in value or value in self.instruments:
-                return self._name(value)
+                return self._name(value, adapted)
             value = _parse_blend(value)
         if not isinstance(value, Mapping):
             raise UserError(f"instrument={value!r} must be a name such as 'flute', or names and weights to blend")
         blend: dict[str, float] = {}
         for key, weight in value.items():
-            name = self._name(key)
+            name = self._name(key, adapted)
             if name in blend:
                 raise UserError(f"instrument={name!r} is named twice in a blend; add the weights up")
             blend[name] = _weight(name, weight)
         return _normalised(blend)
 
-    def _name(self, value: str) -> str:
-        if value in self.instruments:
+    def _name(self, value: Name, adapted: dict[str, Adapted]) -> str:
+        if isinstance(value, Adapted):
+            return self._adapted(value, adapted)
+        value = str(value)
+        if value in self.instruments or value in adapted:
             return value
-        same = [name for name in self.instruments if _plain(name) == _plain(str(value))]
+        if value.endswith(SUFFIX) and self.owner:
+            return self._adapted(read(value), adapted, value)
+        same = [name for name in self.instruments if _plain(name) == _plain(value)]
         if len(same) > 1:
             raise UserError(f"instrument={value!r} may be {' or '.join(map(repr, same))}; write one of them exactly")
         if not same:
             checks.one_of("instrument", value, self.instruments)
         return same[0]
+
+    def _adapted(self, value: Adapted, adapted: dict[str, Adapted], where: str = "") -> str:
+        """Take an instrument into `adapted`; its name there."""
+        if self.owner is None:
+            raise UserError(f"instrument={value.label!r} must be one of the model's own here")
+        self.owner.check(value, where or value.label)
+        if adapted.setdefault(value.label, value) != value:
+            raise UserError(f"{where or value.label}: another instrument is called so; rename one in its file")
+        return value.label
 
     def pitch(self, value: float | str) -> float:
         """MIDI number of a pitch that the model reaches.

@@ -12,13 +12,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from synthgen import checkpoint
+from synthgen import checkpoint, checks
 from synthgen.checks import UserError
 from synthgen.data.audio import read_audio
 from synthgen.heads import PLAIN, Sampling
 from synthgen.models.autoregressive import Autoregressive, Progress
 from synthgen.models.base import GenerativeModel
 from synthgen.records import Batch, Labels
+from synthgen.rendering.adapted import Adapted
+from synthgen.rendering.adapting import adapt
 from synthgen.rendering.library import ModelInfo, inspect
 from synthgen.rendering.note import Note
 from synthgen.rendering.request import Instrument, Request
@@ -97,7 +99,8 @@ class Synthesizer:
         """Make one note.
 
         Args:
-            instrument: A name, or names and weights that sum up to 1, e.g. ``{"flute": 0.5, "church organ": 0.5}``.
+            instrument: A name, or what `adapt` returned, or the path of its file, or several of these and weights that
+                sum up to 1, e.g. ``{"flute": 0.5, "church organ": 0.5}``.
             pitch: MIDI note number, perhaps between two keys (57.5), or a note name ("A4" is 69).
             velocity: MIDI velocity, 1 to 127; between learned velocities it interpolates, beyond them the nearest
                 learned one is played.
@@ -109,7 +112,7 @@ class Synthesizer:
             UserError: the model cannot play that; the message names the field, and the closest instruments.
         """
         asked = Request(instrument=instrument, pitch=pitch, velocity=velocity, seed=seed)
-        return self._make([self.info.repertoire.resolve(asked)], sampling, progress)[0]
+        return self._make([self.info.with_files.resolve(asked)], sampling, progress)[0]
 
     def notes(
         self,
@@ -131,7 +134,7 @@ class Synthesizer:
         resolved = []
         for index, asked in enumerate(requests):
             try:
-                resolved.append(self.info.repertoire.resolve(_request(asked)))
+                resolved.append(self.info.with_files.resolve(_request(asked)))
             except UserError as error:
                 raise UserError(f"request {index}: {error}") from error
         groups = [resolved[i : i + self.together] for i in range(0, len(resolved), self.together)]
@@ -166,6 +169,32 @@ class Synthesizer:
             return self._make([resolved], sampling, progress, _waveform(audio))[0]
         except UserError as error:
             raise UserError(f"{beginning}: {error}") from error
+
+    def adapt(
+        self,
+        recordings: Sequence[str | Path],
+        *,
+        name: str,
+        pitches: Sequence[float | str | None] | None = None,
+        velocities: Sequence[float | str] | None = None,
+        seed: int = 0,
+        progress: Progress | None = None,
+    ) -> Adapted:
+        """A new instrument from recordings of one or a few of its notes, which `note` plays at any pitch and velocity.
+
+        Args:
+            recordings: Audio files, each of one note, of any rate, length and number of channels.
+            name: What the instrument shall be called.
+            pitches: Of each, a MIDI number or a note name, or None where it shall be measured; None measures all.
+            velocities: Of each; None takes those that fit best, since a recording's level says little of it.
+            seed: The same seed finds the same instrument.
+            progress: Told of the steps that are done, and of all; what it raises ends the search.
+
+        Raises:
+            UserError: a recording or pitch is of no use, or the model cannot be adapted.
+        """
+        given = {"pitches": pitches, "velocities": velocities}
+        return adapt(self, recordings, name=name, **given, seed=seed, progress=progress)
 
     def _make(
         self,
@@ -220,13 +249,26 @@ class Synthesizer:
         """Only what the model knows: it may have no velocity; family and source are left unknown."""
         names = self.info.repertoire.instruments
         blends = [r.instrument if isinstance(r.instrument, Mapping) else {r.instrument: 1.0} for r in requests]
+        weights = torch.tensor([[blend.get(name, 0.0) for name in names] for blend in blends], device=self.device)
+        adapted = any(request.adapted for request in requests)
         labels = {
-            "instrument": torch.tensor([[blend.get(name, 0.0) for name in names] for blend in blends]),
+            "instrument": self._vectors(requests, weights) if adapted else weights,
             "pitch": torch.tensor([float(request.pitch) for request in requests]),
             "velocity": torch.tensor([float(request.velocity) for request in requests]),
         }
         known = {field.name for field in self.model.spec.fields}
         return {name: label.to(self.device) for name, label in labels.items() if name in known}
+
+    def _vectors(self, requests: Sequence[Request], weights: Tensor) -> Tensor:
+        """Instruments (B, 1, D) of which some were fitted to recordings; the others' weights are (B, K)."""
+        encoder = self.model.encoder.encoders["instrument"]
+        vectors = encoder(weights, len(requests))
+        for request, vector in zip(requests, vectors, strict=True):
+            for one in request.adapted:
+                checks.equal(f"size of {one.label}", len(one.vector), "that of the model's instruments", encoder.dim)
+                share = 1.0 if isinstance(request.instrument, str) else request.instrument[one.label]
+                vector += share * vector.new_tensor(one.vector)
+        return vectors[:, None]
 
 
 def _waveform(audio: np.ndarray) -> Tensor:

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
+from synthgen.config import to_dict
 from synthgen.records import DataSpec, Field
 
 
 class Representation(ABC):
     """An (almost) invertible map between media and what a model sees: decode(encode(m)) is close to m.
 
-    Subclasses are frozen dataclasses, so that a checkpoint can hold them. Both directions take whole batches on any
-    device.
+    Subclasses are frozen dataclasses, so that a checkpoint can hold them; that of learned codes (`models.codes`) is
+    none. Both directions take whole batches on any device.
     """
 
     name: ClassVar[str]
@@ -34,6 +35,10 @@ class Representation(ABC):
 
         `rng` is drawn from where an example leaves something open, e.g. the phase of noise; None takes zeros.
         """
+
+    def described(self) -> dict[str, Any]:
+        """Name and options, in JSON values."""
+        return {"name": self.name, **to_dict(self)}
 
 
 class AudioRepresentation(Representation):

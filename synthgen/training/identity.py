@@ -33,7 +33,7 @@ def describe(model: Model, representation: Representation, config: Any, data: di
     return {
         "model": {"name": type(model).__name__, **to_dict(model.config)},
         "spec": to_dict(model.spec),
-        "representation": {"name": representation.name, **to_dict(representation)},
+        "representation": representation.described(),
         "train": {name: value for name, value in to_dict(config).items() if name not in MAY_CHANGE},
         "data": data,
     }

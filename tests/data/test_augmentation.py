@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from synthgen.checks import UserError
-from synthgen.data.augmentation import Retune, retuned
+from synthgen.data.augmentation import Mirror, Retune, retuned
 from synthgen.records import Batch
 from synthgen.signal.pitch import midi_to_hz
 
@@ -54,3 +54,15 @@ def test_a_higher_note_keeps_its_length_and_the_end_of_the_original():
 def test_options_out_of_range_are_named(options):
     with pytest.raises(UserError, match=next(iter(options))):
         Retune(**options)
+
+
+def test_some_pictures_are_mirrored_and_keep_their_labels():
+    batch = Batch(torch.rand(200, 3, 4, 5), {"kind": torch.arange(200)})
+    seen = Mirror(share=0.25)(batch)
+    turned = (seen.x == batch.x.flip(3)).flatten(1).all(1)
+    assert torch.equal(seen.x[~turned], batch.x[~turned])
+    assert 25 < turned.sum() < 75
+    assert torch.equal(seen.labels["kind"], batch.labels["kind"])
+    assert torch.equal(Mirror(share=1)(batch).x, batch.x.flip(3))
+    with pytest.raises(UserError, match="share=2 must be between 0 and 1"):
+        Mirror(share=2)

@@ -58,6 +58,12 @@ def test_a_loss_on_media_reaches_the_example():
     assert x.grad.abs().min() > 0
 
 
+def test_a_loss_of_media_needs_them():
+    loss = OnMedia(example=lambda a, b: Loss(a.mean()), media=lambda a, b: a.mean(), decode=lambda e: e, weight=0.5)
+    with pytest.raises(UserError, match="a loss of what is heard needs whole notes; give crop=0"):
+        loss(torch.zeros(1, 1, 64), Batch(torch.zeros(1, 1, 64)))
+
+
 def test_log_power_is_the_l1_of_log_power_spectra():
     """Frame by frame with numpy, the first frame centred on the first sample."""
     x, y = 0.1 * np.random.default_rng(0).standard_normal((2, 1000)).astype(np.float32)

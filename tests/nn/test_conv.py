@@ -5,7 +5,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from synthgen.nn.conv import Patches, ResidualBlock, Upsample
+from synthgen.nn.conv import Patches, ResidualBlock, Upsample, downsample
 
 
 @pytest.mark.parametrize("stride", [(3,), (2, 3), (1, 2, 3)])
@@ -14,6 +14,21 @@ def test_upsampling_multiplies_each_axis(stride, transposed):
     ndim = len(stride)
     y = Upsample(ndim, 4, 6, stride=stride, transposed=transposed)(torch.randn(2, 4, *[5] * ndim))
     assert y.shape == (2, 6, *(5 * s for s in stride))
+
+
+@pytest.mark.parametrize("stride", [(1,), (3,), (2, 4), (1, 2, 5)])
+def test_downsampling_divides_each_axis_and_looks_at_neighbours(stride):
+    ndim = len(stride)
+    layer = downsample(ndim, 2, 3, stride=stride)
+    x = torch.randn(1, 2, *(6 * s for s in stride), requires_grad=True)
+    y = layer(x)
+    assert y.shape == (1, 3, *[6] * ndim)
+    y[(0, 0, *[3] * ndim)].backward()
+    seen = x.grad.abs().sum((0, 1))
+    for axis, s in enumerate(stride):
+        places = seen.movedim(axis, 0)[..., None].flatten(1).sum(1).nonzero()[:, 0]
+        reach = max(1, s // 2)
+        assert (places[0], places[-1]) == (3 * s - reach, 4 * s - 1 + reach)
 
 
 def test_transposed_upsampling_equals_a_transposed_convolution():
@@ -35,5 +50,5 @@ def test_patches_are_laid_out_along_their_axes():
 
 def test_a_block_starts_near_the_identity():
     x = torch.randn(2, 16, 8, 8)
-    y = ResidualBlock(2, 16, dim=4)(x, torch.randn(2, 4))
-    assert (y - x).std() < 0.5 * x.std()
+    for y in (ResidualBlock(2, 16, dim=4)(x, torch.randn(2, 4)), ResidualBlock(2, 16, dim=None)(x)):
+        assert 0 < (y - x).std() < 0.5 * x.std()

@@ -10,6 +10,7 @@ import torch
 from synthgen.checks import UserError
 from synthgen.config import from_dict, to_dict
 from synthgen.representations import REPRESENTATIONS, MuLaw, Pcm, Spectrogram, Waveform
+from synthgen.representations.base import AudioRepresentation
 from synthgen.signal.stft import stft
 
 SMALL = {
@@ -40,7 +41,8 @@ def real_notes(test_data) -> torch.Tensor:
 
 
 def test_all_are_tried():
-    assert {type(r) for r in SMALL.values()} == set(REPRESENTATIONS.values())
+    audio = {kind for kind in REPRESENTATIONS.values() if issubclass(kind, AudioRepresentation)}
+    assert {type(r) for r in SMALL.values()} == audio
 
 
 @pytest.mark.parametrize("representation", SMALL.values(), ids=SMALL)

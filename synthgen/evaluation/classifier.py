@@ -1,0 +1,162 @@
+"""A small classifier that never saw the generator: does it agree with the labels that pictures were generated for?"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from tqdm import tqdm
+
+from synthgen import checks
+from synthgen.data.images import ImageSet
+from synthgen.data.loading import Examples, order
+from synthgen.models.autoregressive import Autoregressive
+from synthgen.records import Field
+from synthgen.representations.base import ImageRepresentation
+
+from .pixel_report import class_examples, class_field, generate
+
+WIDTHS = (24, 48, 96)
+BATCH = 64
+LR = 4e-3
+
+
+class Classifier(nn.Module):
+    """Convolutions at half the resolution each, whose mean and largest values tell the class.
+
+    Attributes:
+        field: The label that it tells.
+    """
+
+    def __init__(self, channels: int, field: Field) -> None:
+        super().__init__()
+        self.field = field
+        layers: list[nn.Module] = []
+        for inputs, outputs in zip((channels, *WIDTHS), WIDTHS, strict=False):
+            layers += [nn.Conv2d(inputs, outputs, 3, stride=2, padding=1), nn.GroupNorm(4, outputs), nn.SiLU()]
+        self.body = nn.Sequential(*layers)
+        self.out = nn.Linear(2 * WIDTHS[-1], field.size)
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        """Pictures (B, C, H, W) in [0, 1] -> logits (B, classes)."""
+        y = self.body(2 * pictures - 1)
+        return self.out(torch.cat([y.mean((2, 3)), y.amax((2, 3))], dim=1))
+
+
+def train_classifier(
+    train: Examples,
+    representation: ImageRepresentation,
+    *,
+    label: str = "class",
+    steps: int = 1000,
+    seed: int = 0,
+) -> Classifier:
+    """Learn to tell a category from pictures as `representation` leaves them; the same seed gives the same classifier.
+
+    Args:
+        train: What to learn.
+        representation: That of the generator, so that rounding of levels gives nothing away.
+        label: Name of the category.
+        steps: Steps of 64 pictures.
+        seed: Of the first weights and of the order.
+
+    Raises:
+        UserError: there is no such label, or it is no category.
+    """
+    field = train.spec.field(label)
+    if field.kind != "category":
+        raise checks.UserError(f"label={label!r} is of kind {field.kind}; a classifier needs a category")
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        classifier = Classifier(representation.channels, field)
+    optimizer = torch.optim.AdamW(classifier.parameters(), lr=LR, weight_decay=0.01)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, LR, total_steps=steps + 1)
+    for step in tqdm(range(steps), desc="training a classifier", disable=None, leave=False):
+        batch = train.batch(order(len(train), seed=seed, step=step, batch_size=BATCH))
+        pictures = representation.decode(representation.encode(batch.x))
+        loss = F.cross_entropy(classifier(pictures), batch.labels[label])
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        schedule.step()
+    return classifier.eval().requires_grad_(False)
+
+
+@torch.no_grad()
+def agreement(classifier: Classifier, pictures: Tensor, labels: Tensor) -> float:
+    """Share of pictures (N, C, H, W) whose class is that of their labels (N,), numbered as in the training data."""
+    told = torch.cat([classifier(part).argmax(1) for part in pictures.split(256)])
+    return (told == labels).double().mean().item()
+
+
+def accuracy(classifier: Classifier, examples: Examples, representation: ImageRepresentation) -> float:
+    """Share of real pictures that it tells rightly."""
+    right = 0.0
+    for indices in torch.arange(len(examples)).split(256):
+        batch = examples.batch(indices)
+        pictures = representation.decode(representation.encode(batch.x))
+        right += len(batch) * agreement(classifier, pictures, batch.labels[classifier.field.name])
+    return right / len(examples)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Agreement:
+    """How often a classifier tells the class that a picture was generated for.
+
+    Attributes:
+        pictures: Number of generated pictures.
+        generated: Share of these.
+        real: Share of held-out real pictures, the most that can be hoped for.
+        chance: Share that a blind guess would have.
+    """
+
+    pictures: int
+    generated: float
+    real: float
+    chance: float
+
+    def line(self) -> str:
+        """The figures in a sentence."""
+        if not self.pictures:
+            return "the model is told no class that a classifier could look for"
+        return (
+            f"a classifier agrees with the label of {100 * self.generated:.1f} % of {self.pictures} generated pictures "
+            f"({100 * self.real:.1f} % of real ones, {100 * self.chance:.1f} % by chance)"
+        )
+
+
+def judge_classes(
+    model: Autoregressive,
+    representation: ImageRepresentation,
+    data: ImageSet,
+    *,
+    per_class: int = 32,
+    steps: int = 1000,
+    seed: int = 0,
+) -> Agreement:
+    """Train a classifier on a data set, and let it tell the classes of a model's pictures, if the model has any.
+
+    Args:
+        model: In eval mode.
+        representation: Between media and what the model sees.
+        data: What the classifier learns and is tested on; the labels of its test pictures are generated for.
+        per_class: Pictures to generate of each class, fewer where the test pictures are fewer.
+        steps: The classifier's.
+        seed: Of the classifier and of the pictures.
+    """
+    field = class_field(model, data.test)
+    if field is None:
+        return Agreement(pictures=0, generated=math.nan, real=math.nan, chance=math.nan)
+    classifier = train_classifier(data.train, representation, label=field.name, steps=steps, seed=seed)
+    labels = class_examples(model, data.test, per_class=per_class, seed=seed).labels
+    wanted = labels[field.name]
+    pictures = generate(model, representation, data.test, labels, len(wanted), seed=seed)
+    return Agreement(
+        pictures=len(pictures),
+        generated=agreement(classifier, pictures, wanted),
+        real=accuracy(classifier, data.test, representation),
+        chance=1 / field.size,
+    )

@@ -1,0 +1,1 @@
+"""Songs: MIDI files played by the instruments of a model."""
