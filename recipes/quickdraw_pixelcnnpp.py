@@ -1,7 +1,7 @@
 """PixelCNN++ on doodles: a class in, a drawing out, pixel by pixel.
 
 python recipes/quickdraw_pixelcnnpp.py --data.root ~/quickdraw --train.minutes 30 --folder runs/quickdraw
-python recipes/quickdraw_pixelcnnpp.py --data.root ~/quickdraw --data.classes cat fish --representation.levels 2
+python recipes/quickdraw_pixelcnnpp.py --data.root ~/quickdraw --representation.levels 256 --model.head logistic_mixture
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from synthgen.script import run
 from synthgen.training import Trainer
 from synthgen.training.seeding import seed_everything
 
-MODEL = PixelCNNpp.Config(num_resnet=1, num_filters=32, labels=("class",))
+MODEL = PixelCNNpp.Config(num_resnet=1, num_filters=32, head="categorical", labels=("class",))
 OFTEN = {"validate_every": 1000, "validation_examples": 128, "sample_every": 0}
 
 
@@ -27,7 +27,7 @@ class Recipe:
     """Everything that this run depends on."""
 
     data: QuickDraw.Config = field(default_factory=QuickDraw.Config)
-    representation: Pixels = field(default_factory=Pixels)
+    representation: Pixels = Pixels(levels=2)
     model: PixelCNNpp.Config = MODEL
     train: Trainer.Config = field(
         default_factory=lambda: Trainer.Config(

@@ -74,7 +74,7 @@ def begin_row(weights: Weights, state: State, gates: np.ndarray, row: int) -> No
         if row % (1 << level) == 0:
             here, w = row >> level, state.narrow.shape[0] >> level
             if kind == ENTRY:
-                _enter_row(weights, state, here % 2)
+                _enter_row(weights, state, here)
             elif kind == BLOCK:
                 _block_row(weights, state, gates[:, number, 0], layer, here % 2, w)
             elif kind == DOWN:
@@ -88,13 +88,14 @@ def begin_row(weights: Weights, state: State, gates: np.ndarray, row: int) -> No
 
 
 @inlined
-def _enter_row(weights: Weights, state: State, now: int) -> None:
-    newest, older = state.pixels[1 - now], state.pixels[now]
-    y, given = state.rows[0, now, 1:-1], state.given[0]
-    _fill(_flat(y), weights.entry_bias[0])
+def _enter_row(weights: Weights, state: State, row: int) -> None:
+    newest, older = state.pixels[1 - row % 2], state.pixels[row % 2]
+    y, given = state.rows[0, row % 2, 1:-1], state.given[0]
+    for j in range(len(y)):
+        _fill(y[j], weights.entry_bias[0, row, j])
+        _fill(given[j], weights.entry_bias[1, row, j])
     _along(y, older, weights.top[:3])
     _along(y, newest, weights.top[3:])
-    _fill(_flat(given), weights.entry_bias[1])
     _along(given, newest, weights.above)
     _along(given, newest, weights.left[:1])
 

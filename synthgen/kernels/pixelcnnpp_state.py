@@ -50,7 +50,7 @@ class Weights(NamedTuple):
         top: From the two rows above to the vertical stream, (6, inputs, C).
         above: From the row above to the horizontal stream, (3, inputs, C).
         left: From the pixel to the left, the row above first, (2, inputs, C).
-        entry_bias: Of both streams, (2, C).
+        entry_bias: Of both streams at each place, (2, rows, W, C).
         vertical: See `Stream`.
         horizontal: See `Stream`.
         heard: From the vertical stream to the horizontal one's blocks, (blocks, 2 C, C).
@@ -127,8 +127,7 @@ class State(NamedTuple):
 
 def begin(weights: Weights, n: int) -> State:
     """The state before the first element of n pictures."""
-    count, most = len(weights.places), int(weights.places[:, 1].max())
-    w = -(-weights.width >> most) << most
+    count, w = len(weights.places), weights.entry_bias.shape[2]
     channels, _, inputs = weights.table.shape
     c, outputs = weights.out.shape
     parameters = outputs if channels == 1 else 3 * (outputs // (1 + 2 * channels + channels * (channels - 1) // 2))

@@ -51,6 +51,8 @@ class PixelCNNpp(Autoregressive):
         """Probability that a channel of a pixel is dropped within a residual layer in training."""
         shortcuts: bool = True
         """Lead the layers on the way down to those on the way up."""
+        positions: bool = True
+        """Tell the network in which row and column a pixel lies; beyond the paper, for pictures that fill a frame."""
         head: HeadName = "logistic_mixture"
         """A mixture of logistics for ordered levels, a softmax over all levels, or the logit of the second of two."""
         weight_norm: bool = False
@@ -77,7 +79,9 @@ class PixelCNNpp(Autoregressive):
         self.rows = nn.Embedding(self.head.levels, ROW) if isinstance(self.head, Categorical) else None
         self.places = plan(config)
         inputs = channels * (1 if self.rows is None else 1 + ROW) + 1
-        self.layers = nn.ModuleList(_layer(place, config, inputs) for place in self.places)
+        step = 2 ** (config.num_hierarchies - 1)
+        self.size = tuple(-(-side // step) * step for side in spec.shape[1:])
+        self.layers = nn.ModuleList(self._layer(place, inputs) for place in self.places)
         blocks = sum(place.kind == "block" for place in self.places)
         self.gates = nn.Linear(config.dim, blocks * 4 * width) if fields else None
         self.colour = make_colour(self.head, channels, width)
@@ -89,8 +93,7 @@ class PixelCNNpp(Autoregressive):
     def forward(self, x: Tensor, labels: Labels) -> Tensor:
         x = self.pixels(x)
         height, width = x.shape[2:]
-        aside, below = (-side % 2 ** (self.config.num_hierarchies - 1) for side in (width, height))
-        entering = F.pad(self.embed(x), (0, aside, 0, below))
+        entering = F.pad(self.embed(x), (0, self.size[1] - width, 0, self.size[0] - height))
         made: list[Streams] = []
         for place, layer, gates in zip(self.places, self.layers, self.gates_of(labels, len(x)), strict=True):
             if place.kind == "entry":
@@ -144,6 +147,17 @@ class PixelCNNpp(Autoregressive):
         each = iter(gates[..., None, None].unbind(1))
         return [next(each).unbind(1) if place.kind == "block" else (None, None) for place in self.places]
 
+    def _layer(self, place: Place, inputs: int) -> nn.Module:
+        config = self.config
+        width, norm = config.num_filters, {"weight_norm": config.weight_norm}
+        if place.kind == "entry":
+            return Entry(inputs, width, size=self.size if config.positions else None, **norm)
+        if place.kind == "block":
+            return Block(width, shortcut=place.skip is not None, dropout=config.dropout_p, **norm)
+        if place.kind == "down":
+            return Apart(*(ShiftedConv(width, width, stream=stream, stride=2, **norm) for stream in STREAMS))
+        return Apart(*(ShiftedRise(width, stream=stream, **norm) for stream in STREAMS))
+
 
 @dataclass(frozen=True, kw_only=True)
 class Place:
@@ -174,17 +188,6 @@ def plan(config: PixelCNNpp.Config) -> list[Place]:
         if level:
             places.append(Place(kind="up", level=level - 1))
     return places
-
-
-def _layer(place: Place, config: PixelCNNpp.Config, inputs: int) -> nn.Module:
-    width, norm = config.num_filters, {"weight_norm": config.weight_norm}
-    if place.kind == "entry":
-        return Entry(inputs, width, **norm)
-    if place.kind == "block":
-        return Block(width, shortcut=place.skip is not None, dropout=config.dropout_p, **norm)
-    if place.kind == "down":
-        return Apart(*(ShiftedConv(width, width, stream=stream, stride=2, **norm) for stream in STREAMS))
-    return Apart(*(ShiftedRise(width, stream=stream, **norm) for stream in STREAMS))
 
 
 def _check(spec: DataSpec, config: PixelCNNpp.Config) -> None:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from synthgen.heads import LogisticMixture
-from synthgen.nn.shifted import Block, GatedResidual, StreamName
+from synthgen.nn.shifted import Block, Entry, GatedResidual, StreamName
 from synthgen.records import Labels
 
 from .lockstep import Kernel, Lockstep, array, drawable
@@ -59,7 +59,7 @@ def _weights(model: PixelCNNpp) -> Weights:
         top=array(entry.vertical.taps()),
         above=array(entry.above.taps()),
         left=array(entry.left.taps()),
-        entry_bias=array(torch.stack([entry.vertical.bias, entry.above.bias + entry.left.bias])),
+        entry_bias=array(_entry_bias(entry, model.size)),
         vertical=_stream(model, "vertical"),
         horizontal=_stream(model, "horizontal"),
         heard=_stack([layer.horizontal.others[0].taps()[0] for layer in blocks]),
@@ -67,6 +67,13 @@ def _weights(model: PixelCNNpp) -> Weights:
         out_bias=array(model.out.bias),
         width=model.spec.shape[2],
     )
+
+
+def _entry_bias(entry: Entry, size: tuple[int, int]) -> Tensor:
+    """Of both streams at each place, (2, rows, columns, C)."""
+    bias = torch.stack([entry.vertical.bias, entry.above.bias + entry.left.bias])[:, None, None]
+    place = entry.at_places()
+    return bias.expand(-1, *size, -1) if place is None else bias + place.movedim(1, -1)
 
 
 def _table(model: PixelCNNpp) -> Tensor:

@@ -34,12 +34,11 @@ class Steps:
         self.model, self.position = model, 0
         self.channels, _, self.width = model.spec.shape
         self.top = model.config.num_hierarchies - 1
-        whole = -(-self.width >> self.top) << self.top
         self.pixels = torch.zeros(n, self.channels, self.width, dtype=torch.int64, device=model.device)
         self.layers: list[tuple[Layer, int]] = []
         made: list[Layer] = []
         for place, module, gates in zip(model.places, model.layers, model.gates_of(labels, n), strict=True):
-            nothing = model.out.weight.new_zeros(n, model.config.num_filters, 2, whole >> place.level)
+            nothing = model.out.weight.new_zeros(n, model.config.num_filters, 2, model.size[1] >> place.level)
             if place.kind == "entry":
                 made.append(EntryLayer(nothing, module))
             elif place.kind == "block":
@@ -159,6 +158,8 @@ class EntryLayer(Layer):
         self.module = module
         inputs = module.left.weight.shape[1]
         self.above, self.left = x.new_zeros(len(x), inputs, 2, x.shape[3]), x.new_zeros(len(x), inputs)
+        place = module.at_places()
+        self.at_rows = None if place is None else iter(place[:, None].unbind(3))
         self.of_corner, self.of_left = module.left.kernel()[:, :, :1], module.left.taps()[1]
 
     def take_above(self, row: Tensor) -> None:
@@ -168,9 +169,14 @@ class EntryLayer(Layer):
 
     def row(self) -> None:
         m, newest = self.module, self.above[:, :, 1:]
-        self._take_row(row_conv(self.above, m.vertical))
+        vertical = row_conv(self.above, m.vertical)
         corner = F.conv2d(F.pad(newest, (1, -1)), self.of_corner, m.left.bias)
-        self.given = columns(row_conv(newest, m.above) + corner)
+        given = row_conv(newest, m.above) + corner
+        if self.at_rows is not None:
+            of_vertical, of_given = next(self.at_rows)[..., None, :]
+            vertical, given = vertical + of_vertical, given + of_given
+        self._take_row(vertical)
+        self.given = columns(given)
 
     def pixel(self, j: int) -> None:
         self._take_pixel(j, torch.addmm(self.given[j], self.left, self.of_left))

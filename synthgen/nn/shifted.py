@@ -185,17 +185,32 @@ class Entry(nn.Module):
     the row above, and the pixel to the left with the one above that.
     """
 
-    def __init__(self, inputs: int, channels: int, *, weight_norm: bool) -> None:
+    def __init__(self, inputs: int, channels: int, *, size: tuple[int, int] | None, weight_norm: bool) -> None:
+        """Rows and columns of the pictures, if the network is to know where in them a pixel lies."""
         super().__init__()
         norm = {"weight_norm": weight_norm}
         self.vertical = ShiftedConv(inputs, channels, stream="vertical", **norm)
         self.above = ShiftedConv(inputs, channels, stream="vertical", kernel=(1, 3), **norm)
         self.left = ShiftedConv(inputs, channels, stream="horizontal", kernel=(2, 1), **norm)
+        self.places = nn.ModuleList(nn.Embedding(side, 2 * channels) for side in size or ())
+        for table in self.places:
+            nn.init.normal_(table.weight, std=0.1)
 
     def forward(self, x: Tensor) -> Streams:
         """(B, inputs, H, W) -> streams of (B, C, H, W)."""
         down, right = F.pad(x, (0, 0, 1, -1)), F.pad(x, (1, -1))
-        return Streams(Stream(self.vertical(down)), Stream(self.above(down) + self.left(right)))
+        vertical, horizontal = self.vertical(down), self.above(down) + self.left(right)
+        place = self.at_places()
+        if place is not None:
+            vertical, horizontal = vertical + place[0].to(vertical.dtype), horizontal + place[1].to(vertical.dtype)
+        return Streams(Stream(vertical), Stream(horizontal))
+
+    def at_places(self) -> Tensor | None:
+        """What is added to both streams at each place, (2, C, H, W)."""
+        if not self.places:
+            return None
+        rows, columns = (table.weight for table in self.places)
+        return (rows[:, None] + columns).permute(2, 0, 1).unflatten(0, (2, -1))
 
 
 class Block(nn.Module):

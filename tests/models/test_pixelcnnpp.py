@@ -27,7 +27,7 @@ CASES = {
     "grey": ((1, 8, 8), SMALL),
     "grey, odd": ((1, 7, 5), replace(SMALL, shortcuts=False)),
     "grey, deep": ((1, 5, 9), replace(SMALL, num_hierarchies=4, weight_norm=True)),
-    "grey, flat": ((1, 6, 5), replace(SMALL, num_hierarchies=1, num_resnet=2)),
+    "grey, flat": ((1, 6, 5), replace(SMALL, num_hierarchies=1, num_resnet=2, positions=False)),
     "colours": ((3, 6, 8), SMALL),
     "colours, odd": ((3, 3, 5), replace(SMALL, num_hierarchies=2, labels=())),
     "levels apart": ((1, 6, 7), replace(SMALL, head="categorical")),
@@ -147,6 +147,15 @@ def test_labels_matter_and_may_be_left_out():
     first, second = (model(x, {"class": torch.full((2,), k)}) for k in (0, 1))
     assert (first - second).abs().max() > 1e-3
     assert torch.equal(model(x, {}), model(x, {"class": torch.full((2,), -1)}))
+
+
+@pytest.mark.parametrize("positions", [True, False])
+def test_a_network_of_little_depth_knows_where_it_is_only_if_told(positions):
+    config = replace(SMALL, num_hierarchies=1, num_resnet=1, labels=(), positions=positions)
+    parameters = build((1, 24, 24), config)(torch.full((1, 24, 24), 7), {})[0]
+    inner = parameters[:, 12:, 11:14]
+    assert (inner - inner[:, :1, :1]).abs().max() < 1e-5 or positions
+    assert (inner[:, 0, 0] - inner[:, 8, 2]).abs().max() > 1e-3 or not positions
 
 
 def test_dropout_is_for_training_alone():

@@ -20,7 +20,10 @@ CASES = {
     "grey, deep": ((1, 5, 9), replace(SMALL, num_hierarchies=4, num_filters=5, weight_norm=True)),
     "grey, levels apart": ((1, 6, 7), replace(SMALL, head="categorical", shortcuts=False)),
     "colours": ((3, 5, 6), SMALL),
-    "colours, bare": ((3, 3, 5), replace(SMALL, num_hierarchies=1, num_resnet=2, labels=(), shortcuts=False)),
+    "colours, bare": (
+        (3, 3, 5),
+        replace(SMALL, num_hierarchies=1, num_resnet=2, labels=(), shortcuts=False, positions=False),
+    ),
     "two channels": ((2, 4, 4), replace(SMALL, num_hierarchies=2)),
 }
 

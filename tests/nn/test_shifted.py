@@ -48,7 +48,7 @@ def test_going_up_sees_nothing_that_is_drawn_later(stream):
 @pytest.mark.parametrize("stream", [0, 1], ids=STREAMS)
 def test_from_the_entry_on_only_what_lies_before_is_seen(stream):
     entry, block = (
-        Entry(2, 4, weight_norm=False),
+        Entry(2, 4, size=(HEIGHT, WIDTH), weight_norm=False),
         Block(4, shortcut=True, dropout=0.0, weight_norm=False).eval(),
     )
 
