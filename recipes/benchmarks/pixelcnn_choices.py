@@ -1,6 +1,6 @@
 """What choices of PixelCNN++ are worth: the same short training on small digits with one choice changed at a time.
 
-python recipes/benchmarks/pixelcnn_choices.py --steps 1500
+python recipes/benchmarks/pixelcnn_choices.py --steps 1000
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ VARIANTS = {
 class Benchmark:
     """What is compared."""
 
-    steps: int = 1500
+    steps: int = 1000
     """Training steps of each variant."""
     batch_size: int = 16
     """Pictures per step."""
-    lr: float = 1e-2
+    lr: float = 4e-3
     """Highest learning rate of Muon."""
     only: tuple[str, ...] = ()
     """Names of the variants; all if empty."""
