@@ -128,11 +128,11 @@ def write_class_sheet(
 def write_surprise(
     path: Path, model: Autoregressive, representation: ImageRepresentation, examples: Examples, count: int
 ) -> None:
-    """Write a PNG of some pictures and, below, of the bits that each pixel took: black none, white the most.
+    """Write a PNG of up to `count` pictures and, below, of the bits that each pixel took: black none, white the most.
 
     The bits of a pixel are the mean over its channels.
     """
-    checks.between("count", count, 1, len(examples))
+    checks.between("count", count, 1, 2**20)
     (batch,) = _spread(examples, count, count, "predicting pictures")
     x = representation.encode(batch.x)
     labels = relabel(batch.labels, given=examples.spec.fields, known=model.spec.fields)

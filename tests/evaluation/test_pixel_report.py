@@ -178,8 +178,14 @@ def test_surprise_is_bright_where_it_is_great(data, representation, tmp_path, mo
 
 
 def test_no_more_surprises_than_pictures(data, representation, tmp_path):
-    with pytest.raises(UserError, match="count=41 must be between 1 and 40"):
-        write_surprise(tmp_path / "surprise.png", Level(data.spec), representation, data.test, 41)
+    sizes = {}
+    for count in (40, 41):
+        write_surprise(tmp_path / f"{count}.png", Level(data.spec), representation, data.test, count)
+        with Image.open(tmp_path / f"{count}.png") as image:
+            sizes[count] = image.size
+    assert sizes[40] == sizes[41]
+    with pytest.raises(UserError, match="count=0 must be between"):
+        write_surprise(tmp_path / "surprise.png", Level(data.spec), representation, data.test, 0)
 
 
 def test_a_classifier_learns_the_classes_and_knows_strangers(data, representation):
