@@ -23,9 +23,9 @@ def atomic(path: Path) -> Iterator[Path]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield partial
-        _sync(partial)
+        sync(partial)
         partial.replace(path)
-        _sync(path.parent)
+        sync(path.parent)
     except OSError as error:
         raise UserError(describe(path, error)) from error
     finally:
@@ -46,7 +46,8 @@ def describe(path: Path, error: OSError) -> str:
     return f"{path}: cannot write ({error.strerror or error}); choose another place or mend its permissions"
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
+    """Wait until a file, or a folder's list of files, is on the disk."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)

@@ -34,8 +34,10 @@ class Sample:
     """Models that draw one value after the other."""
 
     def run(self) -> None:
+        from synthgen.data.picture_file import check_ending
         from synthgen.rendering.pictures import PictureMaker
 
+        check_ending(self.out)
         maker = PictureMaker.load(self.model)
         with bar(maker.draws_pixels, unit="values") as progress:
             options = {"seed": self.seed, "sampling": self.draw.sampling(), "progress": progress}
@@ -67,9 +69,10 @@ class Complete:
     """Models that draw one value after the other."""
 
     def run(self) -> None:
-        from synthgen.data.picture_file import write_picture
+        from synthgen.data.picture_file import check_ending, write_picture
         from synthgen.rendering.pictures import PictureMaker
 
+        check_ending(self.out)
         maker = PictureMaker.load(self.model)
         with bar(maker.draws_pixels, unit="values") as progress:
             options = {"seed": self.seed, "sampling": self.draw.sampling(), "progress": progress}

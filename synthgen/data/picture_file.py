@@ -22,6 +22,7 @@ LOSSLESS = {"1": "L", "P": "RGB"}
 _DAMAGED = (OSError, SyntaxError, ValueError, TypeError, LookupError, struct.error, Image.DecompressionBombError)
 GAP, MARGIN, TEXT = 2, 6, 14
 GROUND = 255
+FRAME_MILLISECONDS = 80
 
 
 def mode_of(channels: int) -> str:
@@ -112,6 +113,19 @@ def write_sheet(path: Path, rows: Sequence[tuple[str, np.ndarray]], *, columns: 
     _write(path, sheet)
 
 
+def write_animation(path: Path, pictures: np.ndarray) -> None:
+    """Write pictures (N, C, H, W) uint8 as an endless GIF, atomically."""
+    content, (first, *others) = io.BytesIO(), [_image(pixels) for pixels in pictures]
+    first.save(content, "GIF", save_all=True, append_images=others, duration=FRAME_MILLISECONDS, loop=0)
+    files.write_bytes(path, content.getvalue())
+
+
+def check_ending(path: Path) -> None:
+    """Raise UserError unless the path ends as a picture format does, before work is put into the picture."""
+    if path.suffix.lower() not in Image.registered_extensions():
+        raise UserError(f"{path}: must end in .png or another picture format")
+
+
 @contextmanager
 def _opened(source: Path | BinaryIO, where: str) -> Iterator[Image.Image]:
     """The picture in a file, decoded."""
@@ -145,11 +159,10 @@ def _image(pixels: np.ndarray) -> Image.Image:
 
 
 def _write(path: Path, image: Image.Image) -> None:
+    check_ending(path)
     content = io.BytesIO()
     try:
         image.save(content, Image.registered_extensions()[path.suffix.lower()])
-    except KeyError as error:
-        raise UserError(f"{path}: must end in .png or another picture format") from error
     except OSError as error:
         raise UserError(f"{path}: cannot hold such a picture ({error}); write a .png") from error
     files.write_bytes(path, content.getvalue())

@@ -8,15 +8,10 @@ from __future__ import annotations
 
 import io
 import json
-import multiprocessing
 import os
-import signal
-import threading
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Literal
 
@@ -30,6 +25,7 @@ from synthgen.data.building import Report, Row
 from synthgen.data.fluid import SAMPLE_RATE, Fluid
 from synthgen.data.general_midi import PROGRAMS, parse_numbers, parse_programs
 from synthgen.data.layout import FAMILIES, SOURCES, Entry, safe_name
+from synthgen.data.processes import in_processes
 from synthgen.data.tuning import measure
 
 SILENT_PEAK = 1e-4
@@ -109,11 +105,10 @@ def build(config: Config) -> Report:
         drop=frozenset(drop),
     )
     left = [unit for unit in units if not _record(job, unit).is_file()]
-    workers = min(config.workers or os.cpu_count() or 1, len(left))
     notes = len(velocities) * sum(len(unit[1]) for unit in units)
     done = notes - len(velocities) * sum(len(unit[1]) for unit in left)
     with tqdm(total=notes, initial=done, unit="note", desc=str(config.out), disable=None) as bar:
-        for unit in _work(job, left, workers):
+        for unit in in_processes(partial(_render, job), left, workers=config.workers):
             bar.update(len(unit[1]) * len(velocities))
     rows = [Row(**row) for unit in units for row in json.loads(_record(job, unit).read_bytes())]
     return building.finish(config.out, _entries(rows), rows)
@@ -139,35 +134,6 @@ def _settings(config: Config, units: list[_Unit], velocities: tuple[int, ...]) -
         "units": units,
         "velocities": velocities,
     }
-
-
-def _work(job: _Job, units: list[_Unit], workers: int) -> Iterator[_Unit]:
-    """Render the units, each written when it is yielded."""
-    if workers <= 1:
-        for unit in units:
-            yield _render(job, unit)
-        return
-    pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _follow_the_parent)
-    try:
-        for future in as_completed([pool.submit(_render, job, unit) for unit in units]):
-            yield future.result()
-    except BrokenProcessPool as error:
-        hint = "start again with fewer --workers, what is finished is kept"
-        raise UserError(f"{job.out}: a rendering process was killed, perhaps for want of memory; {hint}") from error
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-def _follow_the_parent() -> None:
-    """In a worker: leave Ctrl-C to the parent, but end with it, even if it is killed."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    parent = multiprocessing.parent_process()
-
-    def end() -> None:
-        parent.join()
-        os._exit(1)
-
-    threading.Thread(target=end, daemon=True).start()
 
 
 @lru_cache(maxsize=1)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -10,13 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 
-from synthgen import files
 from synthgen.data.chair_layout import ROTATIONS
 from synthgen.data.chairs import Chairs
-from synthgen.data.picture_file import to_bytes, write_sheet
+from synthgen.data.picture_file import to_bytes, write_animation, write_sheet
 from synthgen.models.base import GenerativeModel
 from synthgen.representations.base import ImageRepresentation
 
@@ -26,8 +23,6 @@ CHAIRS, STEPS = 6, 12
 """Chairs in a picture, and views of each."""
 TURN = 35.0
 """Degrees, where a chair is not turned."""
-SECONDS = 0.08
-"""Time of a frame."""
 
 
 @dataclass(frozen=True)
@@ -95,12 +90,3 @@ def write_views(
     write_animation(folder / "turning.gif", np.concatenate([studio.turned(c, all_round) for c in chairs]))
     if size >= 3:
         write_sheet(folder / "arithmetic.png", [("A, B, C, A - B + C", studio.sums(chairs))], columns=4)
-
-
-def write_animation(path: Path, pictures: np.ndarray) -> None:
-    """Write pictures (N, C, H, W) uint8 as an endless GIF, atomically."""
-    frames = [Image.fromarray(p[0] if len(p) == 1 else np.ascontiguousarray(p.transpose(1, 2, 0))) for p in pictures]
-    content = io.BytesIO()
-    options = {"save_all": True, "append_images": frames[1:], "duration": round(1000 * SECONDS), "loop": 0}
-    frames[0].save(content, "GIF", **options)
-    files.write_bytes(path, content.getvalue())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -103,7 +102,7 @@ def render(
 
 
 def _manifest(model: ModelInfo, plan: Plan, audio_format: str, sampling: Sampling | None) -> dict[str, Any]:
-    digest = hashlib.sha256(model.path.read_bytes()).hexdigest()
+    digest = model.with_files.owner.home.sha256
     drawn = {"sampling": None if sampling is None else asdict(sampling)}
     return {"format": FORMAT, "model": digest, "plan": plan.digest(), "audio": audio_format, **drawn}
 

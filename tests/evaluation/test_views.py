@@ -9,7 +9,8 @@ from PIL import Image
 
 from synthgen.data.chair_layout import ROTATIONS
 from synthgen.data.images import ImageSet, Pictures, category
-from synthgen.evaluation.view_pictures import CHAIRS, STEPS, Studio, write_animation, write_views
+from synthgen.data.picture_file import write_animation
+from synthgen.evaluation.view_pictures import CHAIRS, STEPS, Studio, write_views
 from synthgen.evaluation.views import blend, judge, overlap, psnr
 from synthgen.records import Field
 from synthgen.representations import Pixels

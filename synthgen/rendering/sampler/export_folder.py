@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import secrets
 import shutil
 from collections.abc import Iterator
@@ -32,7 +31,7 @@ def replacing(folder: Path) -> Iterator[Path]:
     try:
         partial.mkdir(parents=True)
         yield partial
-        _sync(partial)
+        files.sync(partial)
         if folder.exists():
             folder.rename(earlier)
         try:
@@ -41,7 +40,7 @@ def replacing(folder: Path) -> Iterator[Path]:
             if earlier.exists():
                 earlier.rename(folder)
             raise
-        _sync(folder.parent)
+        files.sync(folder.parent)
     except UserError as error:
         raise UserError(str(error).replace(str(partial), str(folder))) from error
     except OSError as error:
@@ -80,11 +79,3 @@ def _listed(path: Path) -> set[str]:
         return set()
     known = isinstance(content, dict) and content.get("format") == FORMAT and isinstance(content.get("files"), list)
     return {name for name in content["files"] if isinstance(name, str)} if known else set()
-
-
-def _sync(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib.metadata
 import math
 import platform
@@ -166,10 +165,9 @@ def _write(folder: Path, name: str, kind: Kind, instrument: SampledInstrument) -
 
 
 def _origin(synthesizer: Synthesizer, request: Request, kind: Kind, sampling: Sampling | None) -> dict[str, Any]:
-    digest = hashlib.sha256(synthesizer.info.path.read_bytes()).hexdigest()
     return {
         "export": kind,
-        "model": {"name": synthesizer.name, "sha256": digest},
+        "model": asdict(synthesizer.info.with_files.owner.home),
         "instrument": request.instrument,
         "adapted": [asdict(instrument) for instrument in request.adapted],
         "seed": request.seed,
