@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from synthgen import checks
 from synthgen.records import Batch
@@ -55,6 +57,49 @@ class Mirror:
         """Pictures (B, C, H, W); draws from torch's global generator, seeded by the trainer."""
         mirrored = torch.rand(len(batch), 1, 1, 1) < self.share
         return Batch(torch.where(mirrored, batch.x.flip(3), batch.x), batch.labels)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wiggle:
+    """Turns, stretches, slants and moves some pictures of a batch a little; labels stay as they are.
+
+    What comes in from outside is like the nearest edge. For handwriting (cf. Simard et al., 2003,
+    doi:10.1109/ICDAR.2003.1227801): a few thousand examples alone are soon known by heart.
+    """
+
+    share: float = 0.8
+    """Probability that a picture is changed."""
+    degrees: float = 10.0
+    """Largest turn either way."""
+    stretch: float = 0.1
+    """Largest change of width and of height, each by itself, as a share."""
+    slant: float = 0.2
+    """Largest shift of the top against the bottom, as a share of the height."""
+    shift: float = 0.04
+    """Largest move along each axis, as a share of the size."""
+
+    def __post_init__(self) -> None:
+        checks.between("share", self.share, 0, 1)
+        checks.between("degrees", self.degrees, 0, 180)
+        for name in ("stretch", "slant", "shift"):
+            checks.between(name, getattr(self, name), 0, 0.9)
+
+    def __call__(self, batch: Batch) -> Batch:
+        """Pictures (B, C, H, W); draws from torch's global generator, seeded by the trainer."""
+        n = len(batch)
+        within = 2 * torch.rand(6, n) - 1
+        turn, slant = within[0] * math.radians(self.degrees), within[1] * self.slant
+        wide, high = (1 + within[2:4] * self.stretch).unbind(0)
+        cos, sin = turn.cos(), turn.sin()
+        rows = [
+            torch.stack([cos * wide, slant - sin, 2 * self.shift * within[4]], dim=1),
+            torch.stack([sin, cos * high, 2 * self.shift * within[5]], dim=1),
+        ]
+        same = torch.eye(2, 3).expand(n, 2, 3)
+        theta = torch.where(torch.rand(n, 1, 1) < self.share, torch.stack(rows, dim=1), same)
+        grid = F.affine_grid(theta, list(batch.x.shape), align_corners=False)
+        x = F.grid_sample(batch.x, grid, mode="bilinear", padding_mode="border", align_corners=False)
+        return Batch(x, batch.labels)
 
 
 def retuned(x: Tensor, semitones: float) -> Tensor:

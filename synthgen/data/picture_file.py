@@ -49,7 +49,9 @@ def read_picture(path: Path, *, channels: int) -> np.ndarray:
         return _pixels(image.convert(mode))
 
 
-def fit_picture(source: Path | BinaryIO, *, size: tuple[int, int, int], where: str = "") -> np.ndarray:
+def fit_picture(
+    source: Path | BinaryIO, *, size: tuple[int, int, int], where: str = "", zoom: float = 1.0
+) -> np.ndarray:
     """The middle of a picture, as wide and high as it goes, scaled to `size` without aliasing; (C, H, W) uint8.
 
     Transparent places become white where there is no fourth channel for them; the turn that a camera noted is taken.
@@ -58,6 +60,7 @@ def fit_picture(source: Path | BinaryIO, *, size: tuple[int, int, int], where: s
         source: A picture of any size and 8-bit mode.
         size: Channels (1, 3 or 4), rows and columns.
         where: What messages call it; the path if empty.
+        zoom: The middle is shown so much larger; 1 shows as much of the picture as fits.
 
     Raises:
         UserError: no picture that can be read, or one of more than 8 bits a channel.
@@ -69,7 +72,7 @@ def fit_picture(source: Path | BinaryIO, *, size: tuple[int, int, int], where: s
         if image.mode not in CONVERTIBLE:
             raise UserError(f"{where}: mode {image.mode} must be one of {', '.join(CONVERTIBLE)}; convert the picture")
         flat = _flattened(ImageOps.exif_transpose(image), mode)
-        scale = min(flat.width / width, flat.height / height)
+        scale = min(flat.width / width, flat.height / height) / zoom
         left, top = max(0, flat.width - scale * width) / 2, max(0, flat.height - scale * height) / 2
         box = (left, top, flat.width - left, flat.height - top)
         return _pixels(flat.resize((width, height), Image.Resampling.LANCZOS, box=box))

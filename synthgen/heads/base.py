@@ -76,6 +76,10 @@ class Head(ABC):
             Levels (B, *S) int64.
         """
 
+    @abstractmethod
+    def mean(self, parameters: Tensor) -> Tensor:
+        """Parameters (B, channels, *S) -> expected level of each element, float (B, *S), between levels."""
+
     def initial(self) -> Tensor:
         """A first bias of the layer that makes the parameters, (channels,)."""
         return torch.zeros(self.channels)

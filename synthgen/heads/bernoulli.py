@@ -33,3 +33,6 @@ class Bernoulli(Head):
 
     def sample(self, parameters: Tensor, uniforms: Tensor, sampling: Sampling) -> Tensor:
         return choose(torch.cat([torch.zeros_like(parameters), parameters], dim=1), uniforms[:, 0], sampling)
+
+    def mean(self, parameters: Tensor) -> Tensor:
+        return parameters[:, 0].sigmoid()

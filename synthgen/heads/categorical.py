@@ -38,6 +38,10 @@ class Categorical(Head):
     def sample(self, parameters: Tensor, uniforms: Tensor, sampling: Sampling) -> Tensor:
         return choose(parameters, uniforms[:, 0], sampling)
 
+    def mean(self, parameters: Tensor) -> Tensor:
+        levels = torch.arange(self.levels, dtype=parameters.dtype, device=parameters.device)
+        return torch.einsum("bk...,k->b...", parameters.softmax(1), levels)
+
 
 def choose(logits: Tensor, uniforms: Tensor, sampling: Sampling) -> Tensor:
     """Indices along axis 1 by inverting the cumulated probabilities, in index order.

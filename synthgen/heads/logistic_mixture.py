@@ -99,6 +99,12 @@ class LogisticMixture(Head):
         middle = (self.levels - 1) / 2
         return (place * middle + middle + 0.5).floor().clamp(0, self.levels - 1).long()
 
+    def mean(self, parameters: Tensor) -> Tensor:
+        """The mean of the continuous mixture, each component cut off at the ends of the range."""
+        logits, means, _ = self._split(parameters)
+        place = (logits.softmax(1) * means.clamp(-1, 1)).sum(1)
+        return (place + 1) * ((self.levels - 1) / 2)
+
     def _split(self, parameters: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         logits, means, log_scales = parameters.chunk(3, dim=1)
         return logits, means, log_scales.clamp(self.least_log_scale, MOST_LOG_SCALE)

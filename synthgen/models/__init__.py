@@ -1,7 +1,8 @@
 """Models, one paper a file."""
 
+from .autoencoder import ConvAutoencoder
 from .autoregressive import Autoregressive
-from .base import Autoencoder, GenerativeModel, Model
+from .base import Autoencoder, GenerativeModel, Latent, Model
 from .ddsp import DDSP
 from .decoder import Decoder
 from .gated_pixelcnn import GatedPixelCNN
@@ -9,11 +10,13 @@ from .pixelcnn import PixelCNN
 from .pixelcnnpp import PixelCNNpp
 from .pixelrnn import PixelRNN
 from .recurrent import SampleRNN
+from .vae import VAE
 from .vqvae import VQVAE
 from .waveform_decoder import WaveformDecoder
 from .wavenet import WaveNet
 
 MODELS: dict[str, type[Model]] = {
+    "autoencoder": ConvAutoencoder,
     "ddsp": DDSP,
     "decoder": Decoder,
     "gated_pixelcnn": GatedPixelCNN,
@@ -21,6 +24,7 @@ MODELS: dict[str, type[Model]] = {
     "pixelcnn": PixelCNN,
     "pixelcnnpp": PixelCNNpp,
     "recurrent": SampleRNN,
+    "vae": VAE,
     "vqvae": VQVAE,
     "waveform_decoder": WaveformDecoder,
     "wavenet": WaveNet,

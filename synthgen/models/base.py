@@ -41,6 +41,20 @@ class GenerativeModel(Model):
         """Draw n examples, (n, *spec.shape); the same state of `rng` gives the same examples."""
 
 
+class Latent(Model):
+    """A model that makes an example from a point of a continuous space: an autoencoder's latents, a GAN's noise.
+
+    Attributes:
+        latents: Numbers of a point.
+    """
+
+    latents: int
+
+    @abstractmethod
+    def decode(self, z: Tensor, labels: Labels) -> Tensor:
+        """Points (n, latents) and what labels the model is given -> examples (n, *spec.shape)."""
+
+
 class Autoencoder(Model):
     """A model that turns examples into codes and back.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Literal
+from typing import Literal, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -76,7 +76,7 @@ class VQVAE(Autoencoder):
         self.criterion = criterion
         self.factors = tuple(math.prod(steps) for steps in zip(*config.strides, strict=True))
         self.quantizer = quantizer(config)
-        self.encoder = _encoder(spec, config, self.quantizer.dim)
+        self.encoder = strided_encoder(spec, config, self.quantizer.dim)
         self.decoder = _decoder(spec, config, self.quantizer.dim)
         axes = tuple(replace(a, step=a.step * f) for a, f in zip(spec.axes, self.factors, strict=False))
         self.code_spec = DataSpec(
@@ -132,7 +132,16 @@ def quantizer(config: VQVAE.Config) -> Quantizer:
     return stages[0] if config.stages == 1 else ResidualQuantizer(stages)
 
 
-def _encoder(spec: DataSpec, config: VQVAE.Config, dim: int) -> nn.Sequential:
+class Shape(Protocol):
+    """What a configuration says of a strided network; see `VQVAE.Config`."""
+
+    channels: tuple[int, ...]
+    strides: tuple[tuple[int, ...], ...]
+    blocks: int
+
+
+def strided_encoder(spec: DataSpec, config: Shape, dim: int) -> nn.Sequential:
+    """Convolutions (B, C, *(grid * strides)) -> (B, dim, *grid)."""
     layers = []
     widths = (spec.shape[0], *config.channels)
     for (a, b), stride in zip(pairwise(widths), config.strides, strict=True):
