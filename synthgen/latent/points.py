@@ -47,7 +47,7 @@ def example_points(examples: Examples, representation: Representation, *, limit:
 def latent_points(
     model: nn.Module, representation: Representation, examples: Examples, *, limit: int | None = None
 ) -> Tensor:
-    """What a model's `encode` makes of examples, (n, latents) on the CPU; of a conditional VAE it is told the labels."""
+    """What a model's `encode` makes of examples, (n, latents) on the CPU; a conditional VAE is told the labels."""
     conditional = bool(getattr(model.config, "labels", ()))
     device, found = next(model.parameters()).device, []
     for batch in _batches(examples, limit, BATCH):
