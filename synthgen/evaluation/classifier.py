@@ -6,44 +6,21 @@ import math
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
-from torch.nn import functional as F
+from torch import Tensor
 from tqdm import tqdm
 
-from synthgen import checks
+from synthgen.checks import UserError
 from synthgen.data.images import ImageSet
 from synthgen.data.loading import Examples, order
+from synthgen.models import Classifier
 from synthgen.models.autoregressive import Autoregressive
-from synthgen.records import Field
+from synthgen.records import Batch, DataSpec
 from synthgen.representations.base import ImageRepresentation
 
 from .pixel_report import class_examples, class_field, generate
 
-WIDTHS = (24, 48, 96)
 BATCH = 64
 LR = 4e-3
-
-
-class Classifier(nn.Module):
-    """Convolutions at half the resolution each, whose mean and largest values tell the class.
-
-    Attributes:
-        field: The label that it tells.
-    """
-
-    def __init__(self, channels: int, field: Field) -> None:
-        super().__init__()
-        self.field = field
-        layers: list[nn.Module] = []
-        for inputs, outputs in zip((channels, *WIDTHS), WIDTHS, strict=False):
-            layers += [nn.Conv2d(inputs, outputs, 3, stride=2, padding=1), nn.GroupNorm(4, outputs), nn.SiLU()]
-        self.body = nn.Sequential(*layers)
-        self.out = nn.Linear(2 * WIDTHS[-1], field.size)
-
-    def forward(self, pictures: Tensor) -> Tensor:
-        """Pictures (B, C, H, W) in [0, 1] -> logits (B, classes)."""
-        y = self.body(2 * pictures - 1)
-        return self.out(torch.cat([y.mean((2, 3)), y.amax((2, 3))], dim=1))
 
 
 def train_classifier(
@@ -68,18 +45,19 @@ def train_classifier(
     """
     field = train.spec.field(label)
     if field.kind != "category":
-        raise checks.UserError(f"label={label!r} is of kind {field.kind}; a classifier needs a category")
+        raise UserError(f"label={label!r} is of kind {field.kind}; agreement needs a category")
+    shape = (representation.channels, representation.height, representation.width)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        classifier = Classifier(representation.channels, field)
+        classifier = Classifier(DataSpec(shape=shape, fields=train.spec.fields), Classifier.Config(label=label))
     optimizer = torch.optim.AdamW(classifier.parameters(), lr=LR, weight_decay=0.01)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, LR, total_steps=steps + 1)
     for step in tqdm(range(steps), desc="training a classifier", disable=None, leave=False):
         batch = train.batch(order(len(train), seed=seed, step=step, batch_size=BATCH))
         pictures = representation.decode(representation.encode(batch.x))
-        loss = F.cross_entropy(classifier(pictures), batch.labels[label])
+        loss = classifier.loss(Batch(2 * pictures - 1, batch.labels))
         optimizer.zero_grad()
-        loss.backward()
+        loss.total.backward()
         optimizer.step()
         schedule.step()
     return classifier.eval().requires_grad_(False)
@@ -88,7 +66,7 @@ def train_classifier(
 @torch.no_grad()
 def agreement(classifier: Classifier, pictures: Tensor, labels: Tensor) -> float:
     """Share of pictures (N, C, H, W) whose class is that of their labels (N,), numbered as in the training data."""
-    told = torch.cat([classifier(part).argmax(1) for part in pictures.split(256)])
+    told = torch.cat([classifier(2 * part - 1).argmax(1) for part in pictures.split(256)])
     return (told == labels).double().mean().item()
 
 
@@ -100,6 +78,27 @@ def accuracy(classifier: Classifier, examples: Examples, representation: ImageRe
         pictures = representation.decode(representation.encode(batch.x))
         right += len(batch) * agreement(classifier, pictures, batch.labels[classifier.field.name])
     return right / len(examples)
+
+
+def flags_told(
+    classifier: Classifier, examples: Examples, representation: ImageRepresentation, *, train: Examples
+) -> str:
+    """A line: the share of flags that a classifier of flags tells rightly, beside that of a constant guess."""
+    name = classifier.field.name
+
+    def flags(part: Examples) -> Tensor:
+        return torch.cat([part.batch(rows).labels[name] for rows in torch.arange(len(part)).split(256)])
+
+    told = []
+    with torch.no_grad():
+        for rows in torch.arange(len(examples)).split(256):
+            told.append(classifier(representation.encode(examples.batch(rows).x)) > 0)
+    wanted, commoner = flags(examples) > 0.5, flags(train).mean(0) > 0.5
+    right, guessed = (100 * (guess == wanted).double().mean().item() for guess in (torch.cat(told), commoner))
+    return (
+        f"{right:.2f} % of {classifier.field.size} flags of {len(examples)} held-out pictures told rightly "
+        f"(always the commoner value: {guessed:.2f} %)"
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,6 +3,7 @@
 from .autoencoder import ConvAutoencoder
 from .autoregressive import Autoregressive
 from .base import Autoencoder, GenerativeModel, Latent, Model
+from .classifier import Classifier
 from .ddsp import DDSP
 from .decoder import Decoder
 from .gated_pixelcnn import GatedPixelCNN
@@ -17,6 +18,7 @@ from .wavenet import WaveNet
 
 MODELS: dict[str, type[Model]] = {
     "autoencoder": ConvAutoencoder,
+    "classifier": Classifier,
     "ddsp": DDSP,
     "decoder": Decoder,
     "gated_pixelcnn": GatedPixelCNN,
