@@ -23,10 +23,10 @@ from synthgen.training import Trainer
 from synthgen.training.coded import CodedExamples
 from synthgen.training.seeding import seed_everything
 
-STRIDES = ((2, 2), (2, 2), (4, 1), (2, 1))
+STRIDES = ((1,), (2,), (2,))
 LABELS = ("instrument", "pitch", "velocity")
-AUTOENCODER = VQVAE.Config(channels=(32, 64, 128, 256), strides=STRIDES, blocks=1, codes=512, crop=64)
-CODING = Trainer.Config(minutes=60, batch_size=32, method="muon", lr=5e-3, precision="bfloat16")
+AUTOENCODER = VQVAE.Config(channels=(384, 384, 384), strides=STRIDES, blocks=1, groups=12, codes=512, dim=32, crop=64)
+CODING = Trainer.Config(minutes=45, batch_size=32, method="muon", lr=5e-3, precision="bfloat16")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -56,11 +56,12 @@ class Axis:
     """What one step along an axis of an example means.
 
     Attributes:
-        unit: ``hz`` along frequencies, ``seconds`` along time, ``pixels`` along a picture.
+        unit: ``hz`` along frequencies, ``seconds`` along time, ``pixels`` along a picture, ``codes`` along those of a
+            frame.
         step: Distance of neighbouring entries in that unit; the first entry lies at zero.
     """
 
-    unit: Literal["hz", "seconds", "pixels"]
+    unit: Literal["hz", "seconds", "pixels", "codes"]
     step: float = 1.0
 
 

@@ -16,7 +16,7 @@ from synthgen.nn.conv import Patches, ResidualBlock, Upsample, conv, downsample
 from synthgen.nn.finite_scalar import FiniteScalarQuantizer
 from synthgen.nn.quantize import Quantizer, VectorQuantizer
 from synthgen.nn.residual import ResidualQuantizer
-from synthgen.records import Batch, DataSpec, Loss
+from synthgen.records import Axis, Batch, DataSpec, Loss
 
 from .base import Autoencoder
 from .decoder import Criterion
@@ -65,6 +65,9 @@ class VQVAE(Autoencoder):
         """Decay of the codes' averages per step."""
         commitment: float = 0.25
         """Weight of the latents' squared error, beta in the paper."""
+        groups: int = 0
+        """Codes of a frame, where the entries of the first axis enter as channels and convolutions run along the last
+        axis alone (`strides` name that one); 0 keeps all axes, and a code stands for a place."""
         crop: int = 0
         """Entries along the last axis, at a random place of each example, that a training step sees; 0 sees all."""
 
@@ -76,9 +79,12 @@ class VQVAE(Autoencoder):
         self.criterion = criterion
         self.factors = tuple(math.prod(steps) for steps in zip(*config.strides, strict=True))
         self.quantizer = quantizer(config)
-        self.encoder = strided_encoder(spec, config, self.quantizer.dim)
-        self.decoder = _decoder(spec, config, self.quantizer.dim)
-        axes = tuple(replace(a, step=a.step * f) for a, f in zip(spec.axes, self.factors, strict=False))
+        inner = _folded(spec) if config.groups else spec
+        self.encoder = strided_encoder(inner, config, self.quantizer.dim * max(1, config.groups))
+        self.decoder = _decoder(inner, config, self.quantizer.dim * max(1, config.groups))
+        axes = tuple(replace(a, step=a.step * f) for a, f in zip(inner.axes, self.factors, strict=False))
+        if config.groups and axes:
+            axes = (*axes, Axis(unit="codes"))
         self.code_spec = DataSpec(
             shape=(self.quantizer.channels, *self.grid(spec.shape[1:])),
             levels=self.quantizer.levels,
@@ -87,6 +93,8 @@ class VQVAE(Autoencoder):
         )
 
     def grid(self, size: tuple[int, ...]) -> tuple[int, ...]:
+        if self.config.groups:
+            return (math.ceil(size[-1] / self.factors[0]), self.config.groups)
         return tuple(math.ceil(s / f) for s, f in zip(size, self.factors, strict=True))
 
     def loss(self, batch: Batch) -> Loss:
@@ -110,11 +118,23 @@ class VQVAE(Autoencoder):
 
     def _latents(self, x: Tensor) -> Tensor:
         """Examples (B, C, *S), made longer by their last entries where that is needed -> (B, D, *grid)."""
+        if self.config.groups:
+            checks.equal("entries of the first axis", x.shape[2], "those that groups have learned", self.spec.shape[1])
+            x = x.flatten(1, 2)
         more = [-size % factor for size, factor in zip(x.shape[2:], self.factors, strict=True)]
-        return self.encoder(F.pad(x, [n for m in reversed(more) for n in (0, m)], mode="replicate"))
+        z = self.encoder(F.pad(x, [n for m in reversed(more) for n in (0, m)], mode="replicate"))
+        return z.unflatten(1, (-1, self.config.groups)).transpose(2, 3) if self.config.groups else z
 
     def _examples(self, z: Tensor, size: tuple[int, ...]) -> Tensor:
+        if self.config.groups:
+            x = self.decoder(z.transpose(2, 3).flatten(1, 2))
+            return x.unflatten(1, (self.spec.shape[0], -1))[..., : size[-1]]
         return self.decoder(z)[(..., *(slice(s) for s in size))]
+
+
+def _folded(spec: DataSpec) -> DataSpec:
+    """The same examples (C, S, T) with the entries of the first axis as channels: (C * S, T)."""
+    return replace(spec, shape=(math.prod(spec.shape[:-1]), spec.shape[-1]), axes=spec.axes[1:])
 
 
 def _excerpts(x: Tensor, length: int) -> Tensor:
@@ -173,10 +193,13 @@ def check_config(spec: DataSpec, config: VQVAE.Config) -> None:
     for width in config.channels:
         checks.between("channels", width, 1, 8192)
     for steps in config.strides:
-        checks.equal("length of a stride", len(steps), "number of axes", spec.ndim)
+        checks.equal("length of a stride", len(steps), "number of axes", 1 if config.groups else spec.ndim)
         for step in steps:
             checks.between("stride", step, 1, 64)
     checks.between("blocks", config.blocks, 0, 64)
     checks.between("stages", config.stages, 1, 64)
     checks.between("commitment", config.commitment, 0, 1e6)
+    checks.between("groups", config.groups, 0, 1024)
+    if config.groups:
+        checks.equal("number of axes", spec.ndim, "frequencies and time, which groups need", 2)
     checks.between("crop", config.crop, 0, 1_000_000)

@@ -16,6 +16,7 @@ CASES = {
     "1-d": ((1, 203), replace(SMALL, strides=((4,), (5,)))),
     "2-d": ((2, 33, 21), replace(SMALL, strides=((4, 1), (2, 2)))),
     "3-d": ((1, 5, 6, 7), replace(SMALL, strides=((2, 2, 2), (1, 2, 1)))),
+    "groups of a frame": ((2, 9, 21), replace(SMALL, strides=((2,), (2,)), groups=3)),
     "residual": ((3, 10, 9), replace(SMALL, stages=3)),
     "finite scalar": ((1, 16, 12), replace(SMALL, levels=(4, 3, 3))),
     "gradient": ((1, 16, 12), replace(SMALL, update="gradient", start="random", restart=0.0)),
@@ -45,17 +46,34 @@ def test_codes_are_as_the_spec_says_and_decode_to_examples(model):
     assert codes.dtype == torch.int64
     assert 0 <= codes.min() <= codes.max() < model.code_spec.levels
     assert model.decode(codes).shape == x.shape
-    spread = zip(model.code_spec.shape[1:], model.code_spec.axes, x.shape[2:], strict=True)
-    assert all((grid - 1) * axis.step < size * 0.5 <= grid * axis.step for grid, axis, size in spread)
+    assert len(model.code_spec.axes) == model.code_spec.ndim
+    known = [
+        (n, axis.step) for n, axis in zip(codes.shape[2:], model.code_spec.axes, strict=True) if axis.unit != "codes"
+    ]
+    spread = zip(known, x.shape[-len(known) :], strict=True)
+    assert all((grid - 1) * step < size * 0.5 <= grid * step for (grid, step), size in spread)
 
 
 def test_any_size_is_coded(model):
     for more in (1, 7):
-        size = tuple(s + more for s in model.spec.shape[1:])
+        fixed = 1 if model.config.groups else 0  # the entries of a frame are channels
+        size = (*model.spec.shape[1 : 1 + fixed], *(s + more for s in model.spec.shape[1 + fixed :]))
         x = torch.randn(1, model.spec.shape[0], *size)
         codes = model.eval().encode(x)
         assert codes.shape == (1, model.code_spec.shape[0], *model.grid(size))
         assert model.decode(codes, size=size).shape == x.shape
+
+
+def test_groups_stand_for_a_frame_and_know_its_size():
+    model = made(*CASES["groups of a frame"]).eval()
+    x = torch.randn(1, 2, 9, 40)
+    changed = x.clone()
+    changed[..., 20:] = 0.0
+    assert model.code_spec.axes[-1].unit == "codes"
+    assert model.encode(x).shape == (1, 1, 10, 3)
+    assert torch.equal(model.encode(x)[:, :, :3], model.encode(changed)[:, :, :3])  # rows are times
+    with pytest.raises(UserError, match="entries of the first axis=10 must equal"):
+        model.encode(torch.randn(1, 2, 10, 40))
 
 
 def test_a_step_down_the_gradient_lowers_the_loss(model):
