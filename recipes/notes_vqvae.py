@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from synthgen.data.augmentation import Retune
+from synthgen.data.augmentation import Copies, Retune
 from synthgen.data.nsynth import NSynth
 from synthgen.evaluation.coding import evaluate_coding, write_decoded
 from synthgen.evaluation.pixel_report import held_out_bits_per_dim
@@ -26,7 +26,7 @@ from synthgen.training.seeding import seed_everything
 STRIDES = ((1,), (2,), (2,))
 LABELS = ("instrument", "pitch", "velocity")
 AUTOENCODER = VQVAE.Config(channels=(384, 384, 384), strides=STRIDES, blocks=1, groups=12, codes=512, dim=32, crop=64)
-CODING = Trainer.Config(minutes=45, batch_size=32, method="muon", lr=5e-3, precision="bfloat16")
+CODING = Trainer.Config(minutes=40, batch_size=32, method="muon", lr=2e-3, warmup=50, precision="bfloat16")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +39,8 @@ class Recipe:
     coding: Trainer.Config = CODING
     prior: GatedPixelCNN.Config = GatedPixelCNN.Config(channels=96, labels=LABELS, dim=128, dropout=0.1)
     train: Trainer.Config = replace(CODING, minutes=40, batch_size=16)
+    copies: int = 2
+    """Retuned copies of each note, in codes, that the prior learns from."""
     folder: Path = Path("runs/notes_vqvae")
     """Where both checkpoints, the logs and the notes go; the autoencoder has a folder of its own inside."""
     limit: int | None = 200
@@ -65,14 +67,20 @@ def main(recipe: Recipe) -> None:
     coder = Trainer(model, recipe.representation, recipe.coding, recipe.folder / "autoencoder")
     coder.fit(data.train, data.valid, augment=Retune())
     codes = AudioCodes(coder.average.model, recipe.representation)
-    train, valid, test = (CodedExamples(part, codes) for part in (data.train, data.valid, data.test))
-    trainer = Trainer(GatedPixelCNN(train.spec, recipe.prior), codes, recipe.train, recipe.folder)
-    trainer.fit(train, valid)
+    kept = {"train": Copies(data.train, Retune(share=1.0), count=recipe.copies), "valid": data.valid, "test": data.test}
+    coded = {
+        name: CodedExamples(part, codes, path=recipe.folder / f"{name}.codes.safetensors")
+        for name, part in kept.items()
+    }
+    trainer = Trainer(GatedPixelCNN(coded["train"].spec, recipe.prior), codes, recipe.train, recipe.folder)
+    trainer.fit(coded["train"], coded["valid"])
     if trainer.group.rank == 0:
         write_decoded(codes, data.valid, coder.folder, step=coder.step)
         write_samples(trainer.average.model, codes, data.valid, recipe.folder, step=trainer.step)
         print(evaluate_coding(codes, data.test, limit=recipe.limit, seed=recipe.seed).table(), end="\n\n")
-        print(held_out_bits_per_dim(trainer.average.model, codes, test, train=train).table(), end="\n\n")
+        print(
+            held_out_bits_per_dim(trainer.average.model, codes, coded["test"], train=coded["train"]).table(), end="\n\n"
+        )
         print(evaluate(trainer.average.model, codes, data, limit=recipe.limit, seed=recipe.seed).table())
 
 

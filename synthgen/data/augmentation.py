@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -12,6 +14,8 @@ from torch.nn import functional as F
 from synthgen import checks
 from synthgen.records import Batch
 from synthgen.signal.resampling import transposed
+
+from .loading import Examples
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,6 +104,42 @@ class Wiggle:
         grid = F.affine_grid(theta, list(batch.x.shape), align_corners=False)
         x = F.grid_sample(batch.x, grid, mode="bilinear", padding_mode="border", align_corners=False)
         return Batch(x, batch.labels)
+
+
+class Copies:
+    """A data set, and after it changed copies of all its examples: for codes, which are computed once.
+
+    A copy is a function of the seed and its index alone. See `loading.Examples` for the rest.
+
+    Attributes:
+        spec: That of the examples.
+    """
+
+    def __init__(self, examples: Examples, change: Callable[[Batch], Batch], *, count: int = 1, seed: int = 0) -> None:
+        """Add `count` copies of each example, which `change`, e.g. ``Retune(share=1)``, makes one at a time."""
+        checks.between("copies", count, 0, 1000)
+        self.spec, self._examples, self._change, self._count, self._seed = examples.spec, examples, change, count, seed
+
+    def __len__(self) -> int:
+        return len(self._examples) * (1 + self._count)
+
+    def batch(self, indices: Tensor) -> Batch:
+        """Media and labels of the examples and copies at `indices` (B,) int64."""
+        found = [self._one(index) for index in indices.tolist()]
+        labels = {name: torch.cat([batch.labels[name] for batch in found]) for name in found[0].labels}
+        return Batch(torch.cat([batch.x for batch in found]), labels)
+
+    def provenance(self) -> dict[str, Any]:
+        """What the examples say, and how they were copied."""
+        return {**self._examples.provenance(), "copies": self._count, "changed_by": repr(self._change)}
+
+    def _one(self, index: int) -> Batch:
+        batch = self._examples.batch(torch.tensor([index % len(self._examples)]))
+        if index < len(self._examples):
+            return batch
+        with torch.random.fork_rng(devices=()):
+            torch.manual_seed(self._seed + index)
+            return self._change(batch)
 
 
 def retuned(x: Tensor, semitones: float) -> Tensor:

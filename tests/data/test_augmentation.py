@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from synthgen.checks import UserError
-from synthgen.data.augmentation import Mirror, Retune, retuned
-from synthgen.records import Batch
+from synthgen.data.augmentation import Copies, Mirror, Retune, retuned
+from synthgen.records import Batch, DataSpec
 from synthgen.signal.pitch import midi_to_hz
 
 
@@ -66,3 +66,33 @@ def test_some_pictures_are_mirrored_and_keep_their_labels():
     assert torch.equal(Mirror(share=1)(batch).x, batch.x.flip(3))
     with pytest.raises(UserError, match="share=2 must be between 0 and 1"):
         Mirror(share=2)
+
+
+class Three:
+    """Three notes."""
+
+    spec = DataSpec(shape=(1, 16_000))
+
+    def __len__(self) -> int:
+        return 3
+
+    def batch(self, indices: torch.Tensor) -> Batch:
+        every = notes([57.0, 60.0, 64.0])
+        return Batch(every.x[indices], {name: values[indices] for name, values in every.labels.items()})
+
+    def provenance(self) -> dict[str, str]:
+        return {"name": "three"}
+
+
+def test_copies_follow_the_examples_and_each_is_always_the_same():
+    copies = Copies(Three(), Retune(share=1.0), count=2, seed=4)
+    assert len(copies) == 9
+    every, state = copies.batch(torch.arange(9)), torch.get_rng_state()
+    assert torch.equal(every.x[:3], Three().batch(torch.arange(3)).x)
+    assert every.labels["instrument"].tolist() == [0, 1, 2] * 3
+    shifts = every.labels["pitch"] - torch.tensor([57.0, 60.0, 64.0]).repeat(3)
+    assert shifts[:3].eq(0).all() and shifts[3:].abs().min() > 0 and len(shifts[3:].unique()) == 6
+    alone = copies.batch(torch.tensor([7]))
+    assert torch.equal(alone.x[0], every.x[7]) and alone.labels["pitch"] == every.labels["pitch"][7]
+    assert torch.equal(torch.get_rng_state(), state)
+    assert copies.provenance() == {"name": "three", "copies": 2, "changed_by": "Retune(share=1.0, semitones=1.0)"}
