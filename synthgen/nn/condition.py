@@ -71,7 +71,7 @@ class FieldEncoder(nn.Module):
             low = place.floor()
         else:
             value = value.clamp(self.points[0], self.points[-1])
-            low = (torch.searchsorted(self.points, value, right=True) - 1).clamp(0, max(size - 2, 0))
+            low = ((value[:, None] >= self.points).sum(1) - 1).clamp(0, max(size - 2, 0))
             high = (low + 1).clamp(max=size - 1)
             place = low + (value - self.points[low]) / (self.points[high] - self.points[low]).clamp(min=1e-9)
         share, low = place - low, low.long()

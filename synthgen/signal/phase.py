@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from .stft import istft, stft
+from .stft import Framing
 
 
 def instantaneous_frequency(phase: Tensor, *, n_fft: int, hop_length: int) -> Tensor:
@@ -51,37 +51,40 @@ def single_pass(magnitude: Tensor, *, n_fft: int, hop_length: int, start: Tensor
     Returns:
         Radians, (..., F, L), referred to the beginning of each frame as `torch.stft` does.
     """
-    batch, (bins, frames) = magnitude.shape[:-2], magnitude.shape[-2:]
-    m = magnitude.reshape(-1, bins, frames)
+    m = _rows(magnitude)
     peak, frequency = _peaks(m)
-    frequency = frequency.gather(1, peak)
-    before = torch.cat([frequency[..., :1], frequency[..., :-1]], dim=-1).gather(1, peak)
+    frequency = frequency.gather(2, peak)
+    before = torch.cat([frequency[:, :1], frequency[:, :-1]], dim=1).gather(2, peak)
     frequency = torch.where((before - frequency).abs() < 1, (before + frequency) / 2, frequency)
-    advance = _wrap(2 * math.pi * hop_length / n_fft * frequency).unbind(-1)
-    now = m.new_zeros(len(m), bins) if start is None else start.reshape(-1, bins).to(m).gather(1, peak[..., 0])
+    advance = _wrap(2 * math.pi * hop_length / n_fft * frequency).unbind(1)
+    now = m.new_zeros(m[:, 0].shape) if start is None else start.reshape(m[:, 0].shape).to(m).gather(1, peak[:, 0])
     phases = [now]
-    for owner, step in zip(peak.unbind(-1)[1:], advance[1:], strict=True):
+    for owner, step in zip(peak.unbind(1)[1:], advance[1:], strict=True):
         now = now.gather(1, owner) + step
         phases.append(now)
-    centred = torch.stack(phases, dim=-1)
-    bin_index = torch.arange(bins, device=m.device, dtype=m.dtype)[:, None]
-    return (centred - math.pi * bin_index).view(*batch, bins, frames)
+    bin_index = torch.arange(m.shape[2], device=m.device, dtype=m.dtype)
+    return (torch.stack(phases, dim=1) - math.pi * bin_index).mT.view(magnitude.shape)
+
+
+def _rows(x: Tensor) -> Tensor:
+    """(..., F, L) -> (B, L, F): what belongs to one frame lies together."""
+    return x.reshape(-1, *x.shape[-2:]).mT.contiguous()
 
 
 def _peaks(m: Tensor) -> tuple[Tensor, Tensor]:
-    """The nearest peak's bin for each bin, and each bin's frequency in bins were it a peak; (B, F, L) each."""
-    m = m.clamp(min=1e-12)
-    below, here, above = m[:, :-2], m[:, 1:-1], m[:, 2:]
+    """The nearest peak's bin for each bin, and each bin's frequency in bins were it a peak; (B, L, F) each."""
+    m, bins = m.clamp(min=1e-12), m.shape[2]
+    below, here, above = m[..., :-2], m[..., 1:-1], m[..., 2:]
     ratio = torch.maximum(below, above) / here
     offset = ((2 * ratio - 1) / (1 + ratio)).clamp(0, 0.5) * torch.where(above > below, 1.0, -1.0)
-    index = torch.arange(m.shape[1], device=m.device)[None, :, None].expand_as(m)
-    is_peak = F.pad((here >= below) & (here > above), (0, 0, 1, 1))
-    low = torch.where(is_peak, index, -m.shape[1]).cummax(1).values
-    high = torch.where(is_peak, index, 2 * m.shape[1]).flip(1).cummin(1).values.flip(1)
+    index = torch.arange(bins, device=m.device, dtype=torch.int32).expand_as(m)
+    is_peak = F.pad((here >= below) & (here > above), (1, 1))
+    low = torch.where(is_peak, index, -bins).cummax(2).values
+    high = torch.where(is_peak, index, 2 * bins).flip(2).cummin(2).values.flip(2)
     nearest = torch.where(high - index < index - low, high, low)
     # A frame without any peak keeps each bin to itself.
-    nearest = torch.where((nearest < 0) | (nearest >= m.shape[1]), index, nearest)
-    return nearest, index + F.pad(offset, (0, 0, 1, 1))
+    nearest = torch.where((nearest < 0) | (nearest >= bins), index, nearest)
+    return nearest.long(), index + F.pad(offset, (1, 1))
 
 
 def griffin_lim(
@@ -111,16 +114,22 @@ def griffin_lim(
     Returns:
         Waveform, (..., length), differentiable in `magnitude` at the phases found.
     """
-    size = {"n_fft": n_fft, "hop_length": hop_length}
-    turn = torch.polar(torch.ones_like(magnitude), phase)
+    rows = _rows(magnitude)
+    framing = Framing(n_fft=n_fft, hop_length=hop_length, frames=rows.shape[1], length=length, like=rows)
+    turn = torch.polar(torch.ones_like(rows), _rows(phase))
     with torch.no_grad():
         previous = torch.zeros_like(turn)
         for _ in range(iterations):
-            consistent = stft(istft(magnitude * turn, **size, length=length), **size)
-            turn = consistent - momentum / (1 + momentum) * previous
-            turn = turn / turn.abs().clamp(min=1e-16)
+            consistent = framing.spectra(framing.signals(rows * turn))
+            turn = torch.add(consistent, previous, alpha=-momentum / (1 + momentum))
+            turn = turn * _energy(turn).clamp_(min=1e-32).rsqrt_()
             previous = consistent
-    return istft(magnitude * turn, **size, length=length)
+    return framing.signals(rows * turn).view(*magnitude.shape[:-2], length)
+
+
+def _energy(z: Tensor) -> Tensor:
+    """The square of `z.abs()`, which takes care of overflow and three times as long."""
+    return torch.addcmul(z.real.square(), z.imag, z.imag)
 
 
 def _centre(phase: Tensor, n_fft: int, hop_length: int) -> Tensor:
