@@ -18,7 +18,7 @@ from torch.nn import functional as F
 
 from synthgen import checks
 from synthgen.nn.condition import LabelEncoder
-from synthgen.nn.conv import Patches, ResidualBlock, Upsample, conv
+from synthgen.nn.conv import Patches, ResidualBlock, Upsample, channels_together, conv
 from synthgen.nn.periodic import PeriodicFeatures
 from synthgen.records import Batch, DataSpec, Labels, Loss
 from synthgen.signal.pitch import midi_to_hz
@@ -117,6 +117,8 @@ class Upsampler(nn.Module):
     def forward(self, vector: Tensor, labels: Labels) -> Tensor:
         """Label vector (B, dim), and the labels for the pitch -> (B, *shape)."""
         x = self.widen(self.seed(vector).view(len(vector), self.seed_channels, *self.grid))
+        if channels_together(self.blocks[0].conv.weight):
+            x = x.contiguous(memory_format=torch.channels_last)
         for block, up in zip(self.blocks, self.upsample, strict=False):
             x = up(block(x, vector))
         if self.periodic:
@@ -129,6 +131,8 @@ class Upsampler(nn.Module):
         midi = x.new_full((len(x),), math.nan) if midi is None else midi
         features = self.shape_by_pitch(self.features(midi_to_hz(midi.double())))
         scale, shift = features[(...,) + (None,) * (x.ndim - 3)].chunk(2, dim=1)
+        if channels_together(x):
+            scale, shift = (y.contiguous(memory_format=torch.channels_last) for y in (scale, shift))
         return torch.addcmul(shift.to(x.dtype), x, 1 + scale.to(x.dtype))
 
 

@@ -70,9 +70,20 @@ class Patches(nn.Module):
         self.patch = patch
 
     def forward(self, x: Tensor) -> Tensor:
-        """Lay the patch that each position holds in its channels out along the axes."""
+        """Lay the patch that each position holds in its channels out along the axes; memory stays `channels_last`."""
         n = len(self.patch)
         batch, channels, *size = x.shape
-        x = x.view(batch, channels // math.prod(self.patch), *self.patch, *size)
-        order = [i for k in range(n) for i in (2 + n + k, 2 + k)]
-        return x.permute(0, 1, *order).reshape(batch, -1, *(s * p for s, p in zip(size, self.patch, strict=True)))
+        split, whole = (
+            (channels // math.prod(self.patch), *self.patch),
+            [s * p for s, p in zip(size, self.patch, strict=True)],
+        )
+        axes = [i for k in range(n) for i in (2 + n + k, 2 + k)]
+        if not channels_together(x):
+            return x.view(batch, *split, *size).permute(0, 1, *axes).reshape(batch, -1, *whole)
+        x = x.unflatten(1, split).permute(0, *axes, 1)
+        return x.reshape(batch, *whole, -1).movedim(-1, 1)
+
+
+def channels_together(x: Tensor) -> bool:
+    """Whether the channels of a position lie together in memory (`channels_last`), and the positions do not."""
+    return x.ndim == 4 and x.is_contiguous(memory_format=torch.channels_last) and not x.is_contiguous()

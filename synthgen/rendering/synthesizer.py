@@ -18,6 +18,7 @@ from synthgen.data.audio import read_audio
 from synthgen.heads import PLAIN, Sampling
 from synthgen.models.autoregressive import Autoregressive, Progress
 from synthgen.models.base import GenerativeModel
+from synthgen.models.precision import Precision, prepare
 from synthgen.records import Batch, Labels
 from synthgen.rendering.adapted import Adapted
 from synthgen.rendering.adapting import adapt
@@ -48,8 +49,15 @@ class Synthesizer:
         self.draws_samples = isinstance(model, Autoregressive)
 
     @classmethod
-    def load(cls, name_or_path: str | Path = "spectrogram", *, device: str = "cpu") -> Synthesizer:
+    def load(
+        cls, name_or_path: str | Path = "spectrogram", *, device: str = "cpu", precision: Precision = "float32"
+    ) -> Synthesizer:
         """A bundled model by its name, or one at the path of a ``.safetensors`` file or of a training run's folder.
+
+        Args:
+            name_or_path: The model.
+            device: What it computes on.
+            precision: "bfloat16" is faster on a processor that multiplies such numbers; see `models.precision`.
 
         Raises:
             UserError: there is no such model, its file is damaged, or it does not make notes.
@@ -59,7 +67,7 @@ class Synthesizer:
         if not isinstance(loaded.model, GenerativeModel) or not isinstance(loaded.representation, AudioRepresentation):
             kind = f"{type(loaded.model).__name__} of {loaded.representation.name}"
             raise UserError(f"{info.path}: a {kind} cannot play notes; name a generative model of audio")
-        return cls(info, loaded.model, loaded.representation)
+        return cls(info, prepare(loaded.model, precision), loaded.representation)
 
     @property
     def name(self) -> str:

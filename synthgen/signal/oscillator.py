@@ -176,7 +176,8 @@ def _blocks(amplitude: Tensor, hop_length: int) -> list[tuple[int, slice, slice]
 
 def _ends(amplitude: Tensor, frames: slice) -> Tensor:
     """Amplitudes (K, L) at both ends of each of the `frames`, (L', 2, K)."""
-    return torch.stack([amplitude[:, frames], amplitude[:, frames.start + 1 : frames.stop + 1]]).permute(2, 0, 1)
+    ends = torch.stack([amplitude[:, frames], amplitude[:, frames.start + 1 : frames.stop + 1]])
+    return ends.permute(2, 0, 1).contiguous()  # or `bmm` would take one matrix after the other
 
 
 def _phases(base: Tensor, within: Tensor, omega: Tensor, block: tuple[int, slice, slice]) -> Tensor:

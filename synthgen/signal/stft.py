@@ -31,7 +31,9 @@ def stft(x: Tensor, *, n_fft: int, hop_length: int | None = None) -> Tensor:
 def istft(z: Tensor, *, n_fft: int, hop_length: int | None = None, length: int) -> Tensor:
     """The signal (..., length) whose STFT is closest to `z` (Griffin and Lim, 1984): the inverse of `stft`."""
     rows = z.reshape(-1, *z.shape[-2:]).mT
-    framing = Framing(n_fft=n_fft, hop_length=hop_length or n_fft // 4, frames=rows.shape[1], length=length, like=z.real)
+    framing = Framing(
+        n_fft=n_fft, hop_length=hop_length or n_fft // 4, frames=rows.shape[1], length=length, like=z.real
+    )
     return framing.signals(rows).view(*z.shape[:-2], length)
 
 

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from synthgen.nn.conv import Patches, ResidualBlock, Upsample, downsample
+from synthgen.nn.conv import Patches, ResidualBlock, Upsample, channels_together, downsample
 
 
 @pytest.mark.parametrize("stride", [(3,), (2, 3), (1, 2, 3)])
@@ -52,3 +52,14 @@ def test_a_block_starts_near_the_identity():
     x = torch.randn(2, 16, 8, 8)
     for y in (ResidualBlock(2, 16, dim=4)(x, torch.randn(2, 4)), ResidualBlock(2, 16, dim=None)(x)):
         assert 0 < (y - x).std() < 0.5 * x.std()
+
+
+@pytest.mark.parametrize("patch", [(1, 8), (2, 2), (4, 1)])
+def test_patches_lie_where_they_should_in_whatever_layout(patch):
+    x = torch.randn(2, 16, 3, 5)
+    expected, found = Patches(patch)(x), Patches(patch)(x.contiguous(memory_format=torch.channels_last))
+    assert torch.equal(found, expected)
+    assert channels_together(found)
+    assert not channels_together(expected)
+    k, (p, q) = 16 // (patch[0] * patch[1]), patch
+    assert expected[1, k - 1, 2 * p, 3 * q + q - 1] == x[1, (k - 1) * p * q + q - 1, 2, 3]

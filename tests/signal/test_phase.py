@@ -28,6 +28,36 @@ def test_istft_inverts_stft(length):
     torch.testing.assert_close(istft(stft(x, **SIZE), **SIZE, length=length), x, atol=1e-5, rtol=1e-4)
 
 
+@pytest.mark.parametrize(
+    ("n_fft", "hop", "length"), [(512, 128, 4000), (512, 200, 4001), (500, 250, 1999), (64, 13, 700)]
+)
+def test_istft_is_that_of_torch(n_fft, hop, length):
+    """Of a spectrum that no signal has, too."""
+    z = torch.randn(2, n_fft // 2 + 1, 1 + length // hop, dtype=torch.complex64)
+    window = torch.hann_window(n_fft)
+    scaled = z * window.sum() / 2
+    expected = torch.istft(scaled, n_fft, hop, window=window, length=length)
+    found = istft(z, n_fft=n_fft, hop_length=hop, length=length)
+    inside = slice(0, length - n_fft // 2)  # at its very end a sum of windows may be next to nothing
+    torch.testing.assert_close(found[:, inside], expected[:, inside], atol=1e-3, rtol=1e-4)
+    assert found.shape == expected.shape
+
+
+def test_griffin_lim_walks_as_it_is_defined():
+    """Fast Griffin-Lim written down as in its paper, by torch's transforms."""
+    magnitude = stft(torch.randn(3000), **SIZE).abs()
+    phase = 2 * math.pi * torch.rand(magnitude.shape)
+    turn, previous = torch.polar(torch.ones_like(magnitude), phase), torch.zeros_like(magnitude)
+    for _ in range(4):
+        consistent = stft(istft(magnitude * turn, **SIZE, length=3000), **SIZE)
+        turn = consistent - 0.99 / 1.99 * previous
+        turn = turn / turn.abs()
+        previous = consistent
+    expected = istft(magnitude * turn, **SIZE, length=3000)
+    found = griffin_lim(magnitude, phase, **SIZE, length=3000, iterations=4)
+    torch.testing.assert_close(found, expected, atol=2e-3, rtol=1e-3)
+
+
 def test_instantaneous_frequency_is_the_distance_from_the_bin_centre():
     hz = 1010.0
     frequency = instantaneous_frequency(stft(sine(hz), **SIZE).angle(), **SIZE)
