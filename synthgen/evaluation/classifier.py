@@ -132,6 +132,7 @@ def judge_classes(
     representation: ImageRepresentation,
     data: ImageSet,
     *,
+    seen: ImageRepresentation | None = None,
     per_class: int = 32,
     steps: int = 1000,
     seed: int = 0,
@@ -142,6 +143,7 @@ def judge_classes(
         model: In eval mode.
         representation: Between media and what the model sees.
         data: What the classifier learns and is tested on; the labels of its test pictures are generated for.
+        seen: Leaves real pictures as the classifier sees them; `representation` if None.
         per_class: Pictures to generate of each class, fewer where the test pictures are fewer.
         steps: The classifier's.
         seed: Of the classifier and of the pictures.
@@ -149,13 +151,14 @@ def judge_classes(
     field = class_field(model, data.test)
     if field is None:
         return Agreement(pictures=0, generated=math.nan, real=math.nan, chance=math.nan)
-    classifier = train_classifier(data.train, representation, label=field.name, steps=steps, seed=seed)
+    seen = seen or representation
+    classifier = train_classifier(data.train, seen, label=field.name, steps=steps, seed=seed)
     labels = class_examples(model, data.test, per_class=per_class, seed=seed).labels
     wanted = labels[field.name]
     pictures = generate(model, representation, data.test, labels, len(wanted), seed=seed)
     return Agreement(
         pictures=len(pictures),
         generated=agreement(classifier, pictures, wanted),
-        real=accuracy(classifier, data.test, representation),
+        real=accuracy(classifier, data.test, seen),
         chance=1 / field.size,
     )

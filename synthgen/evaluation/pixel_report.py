@@ -46,14 +46,14 @@ class BitsPerDim:
     error: float
     unigram: float | None = None
 
-    def table(self) -> str:
-        """The figures in Markdown, aligned as they stand."""
+    def table(self, *, element: str = "dim") -> str:
+        """The figures in Markdown, aligned as they stand; `element` is what an element is called."""
         rows = [("model", f"{self.model:.4f} +- {self.error:.4f}")]
         if self.unigram is not None:
-            rows.append(("unigram", f"{self.unigram:.4f}"))
-        heading = f"{self.pictures} held-out pictures"
-        wide, narrow = len(heading), max(len("bits per dim"), *(len(value) for _, value in rows))
-        lines = [f"| {name:<{wide}} | {value:<{narrow}} |" for name, value in [(heading, "bits per dim"), *rows]]
+            rows += [("unigram", f"{self.unigram:.4f}"), ("saved by the model", f"{self.unigram - self.model:.4f}")]
+        heading, unit = f"{self.pictures} held-out pictures", f"bits per {element}"
+        wide, narrow = len(heading), max(len(unit), *(len(value) for _, value in rows))
+        lines = [f"| {name:<{wide}} | {value:<{narrow}} |" for name, value in [(heading, unit), *rows]]
         return "\n".join([lines[0], f"| {'-' * wide} | {'-' * narrow} |", *lines[1:]])
 
 
@@ -119,7 +119,7 @@ def write_class_sheet(
     made = generate(model, representation, examples, real.labels, len(real), seed=seed, sampling=sampling)
     real_pictures = representation.decode(representation.encode(real.x))
     rows: list[tuple[str, np.ndarray]] = []
-    for name, members in _by_class(class_field(model, examples), real):
+    for name, members in by_class(class_field(model, examples), real):
         rows.append((f"{name}, real" if name else "real", to_bytes(real_pictures[members].numpy())))
         rows.append((f"{name}, generated" if name else "generated", to_bytes(made[members].numpy())))
     write_sheet(path, rows, columns=min(COLUMNS, max(len(pictures) for _, pictures in rows)))
@@ -205,7 +205,7 @@ def generate(
     return torch.cat(made)
 
 
-def _by_class(field: Field | None, batch: Batch) -> Iterator[tuple[str, Tensor]]:
+def by_class(field: Field | None, batch: Batch) -> Iterator[tuple[str, Tensor]]:
     """Name and indices of the pictures of each class that has any."""
     if field is None:
         yield "", torch.arange(len(batch))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 from synthgen import files
 from synthgen.data.loading import Examples
+from synthgen.data.splits import PARTS
 from synthgen.models.codes import Codes
 from synthgen.records import Batch
 
@@ -70,6 +71,35 @@ class CodedExamples:
     def provenance(self) -> dict[str, Any]:
         """What the examples say, and the autoencoder's hash."""
         return dict(self._provenance)
+
+
+class Parts(Protocol):
+    """A data set in its three parts."""
+
+    train: Examples
+    valid: Examples
+    test: Examples
+
+
+def coded_parts(
+    data: Parts, representation: Codes, folder: Path, *, device: str = "cpu"
+) -> tuple[CodedExamples, CodedExamples, CodedExamples]:
+    """The codes of the train, valid and test part of a data set, computed once and kept as files of `folder`.
+
+    Args:
+        data: The media.
+        representation: Whose codes.
+        folder: For ``train.safetensors`` and so on; what holds other codes or examples is replaced.
+        device: Where to encode.
+
+    Raises:
+        UserError: a file cannot be written.
+    """
+    train, valid, test = (
+        CodedExamples(getattr(data, part), representation, path=folder / f"{part}.safetensors", device=device)
+        for part in PARTS
+    )
+    return train, valid, test
 
 
 @torch.no_grad()

@@ -1,0 +1,77 @@
+"""VQ-VAE of doodles: a drawing as 7 x 7 codes, and a Gated PixelCNN that draws codes from a class.
+
+python recipes/quickdraw_vqvae.py --data.root ~/quickdraw --coding.minutes 6 --train.minutes 6
+synthgen sample --model runs/quickdraw_vqvae --label cat --out cats.png
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from synthgen.data.quickdraw import QuickDraw
+from synthgen.evaluation.classifier import judge_classes
+from synthgen.evaluation.picture_coding import evaluate_picture_coding, write_coded_sheet
+from synthgen.evaluation.pixel_report import held_out_bits_per_dim
+from synthgen.models import VQVAE, GatedPixelCNN
+from synthgen.models.codes import PictureCodes
+from synthgen.representations import Pixels
+from synthgen.script import run
+from synthgen.training import Trainer
+from synthgen.training.coded import coded_parts
+from synthgen.training.seeding import seed_everything
+
+AUTOENCODER = VQVAE.Config(channels=(48, 96), strides=((2, 2), (2, 2)), blocks=1, codes=512)
+PRIOR = GatedPixelCNN.Config(channels=64, layers=6, labels=("class",), dropout=0.2)
+MUON = {"method": "muon", "warmup": 50, "precision": "bfloat16", "sample_every": 0}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """Everything that this run depends on."""
+
+    data: QuickDraw.Config = field(default_factory=QuickDraw.Config)
+    representation: Pixels = field(default_factory=lambda: Pixels(levels=None))
+    autoencoder: VQVAE.Config = AUTOENCODER
+    coding: Trainer.Config = Trainer.Config(minutes=6, batch_size=64, lr=5e-3, **MUON)
+    prior: GatedPixelCNN.Config = PRIOR
+    train: Trainer.Config = Trainer.Config(minutes=6, batch_size=32, lr=5e-3, ema=0.998, validate_every=200, **MUON)
+    folder: Path = Path("runs/quickdraw_vqvae")
+    """Where the checkpoint of both, the log and the pictures go; the autoencoder has a folder of its own inside."""
+    per_class: int = 100
+    """Pictures to generate of each class for the classifier."""
+    seed: int = 0
+    """Seed of the first weights."""
+
+
+TINY = Recipe(
+    autoencoder=VQVAE.Config(channels=(8, 8), strides=((4, 4), (2, 2)), blocks=1, codes=16, dim=4),
+    coding=Trainer.Config(steps=2, batch_size=2, validation_examples=2, device="cpu"),
+    prior=GatedPixelCNN.Config(channels=4, skip_channels=4, layers=2, dim=4, labels=("class",)),
+    train=Trainer.Config(steps=2, batch_size=2, validation_examples=2, device="cpu"),
+    per_class=1,
+)
+
+
+def main(recipe: Recipe) -> None:
+    """Train the autoencoder, then the prior on its codes, and judge both on held-out pictures."""
+    seed_everything(recipe.seed)
+    data = QuickDraw(recipe.data, recipe.representation)
+    model = VQVAE(data.spec, recipe.autoencoder)
+    coder = Trainer(model, recipe.representation, recipe.coding, recipe.folder / "autoencoder")
+    coder.fit(data.train, data.valid)
+    codes = PictureCodes(coder.average.model, recipe.representation)
+    train, valid, test = coded_parts(data, codes, recipe.folder / "codes", device=str(coder.group.device))
+    trainer = Trainer(GatedPixelCNN(train.spec, recipe.prior), codes, recipe.train, recipe.folder)
+    trainer.fit(train, valid)
+    prior, sheet = trainer.average.model, recipe.folder / "samples" / "classes.png"
+    if trainer.group.rank == 0:
+        print(evaluate_picture_coding(codes, data.test).table(), end="\n\n")
+        print(held_out_bits_per_dim(prior, codes, test, train=train).table(element="code"), end="\n\n")
+        write_coded_sheet(sheet, prior, codes, data.test, per_class=12)
+        print(judge_classes(prior, codes, data, seen=recipe.representation, per_class=recipe.per_class).line())
+        print(f"\npictures: {sheet}")
+
+
+if __name__ == "__main__":
+    run(main, Recipe(), description=__doc__)
