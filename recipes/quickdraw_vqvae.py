@@ -22,7 +22,7 @@ from synthgen.training.coded import coded_parts
 from synthgen.training.seeding import seed_everything
 
 AUTOENCODER = VQVAE.Config(channels=(48, 96), strides=((2, 2), (2, 2)), blocks=1, codes=512)
-PRIOR = GatedPixelCNN.Config(channels=64, layers=6, labels=("class",), dropout=0.2)
+PRIOR = GatedPixelCNN.Config(channels=48, skip_channels=128, layers=8, first_kernel=5, labels=("class",), dropout=0.2)
 MUON = {"method": "muon", "warmup": 50, "precision": "bfloat16", "sample_every": 0}
 
 
@@ -35,7 +35,7 @@ class Recipe:
     autoencoder: VQVAE.Config = AUTOENCODER
     coding: Trainer.Config = Trainer.Config(minutes=6, batch_size=64, lr=5e-3, **MUON)
     prior: GatedPixelCNN.Config = PRIOR
-    train: Trainer.Config = Trainer.Config(minutes=6, batch_size=32, lr=5e-3, ema=0.998, validate_every=200, **MUON)
+    train: Trainer.Config = Trainer.Config(minutes=6, batch_size=16, lr=8e-3, ema=0.998, validate_every=200, **MUON)
     folder: Path = Path("runs/quickdraw_vqvae")
     """Where the checkpoint of both, the log and the pictures go; the autoencoder has a folder of its own inside."""
     per_class: int = 100

@@ -32,8 +32,10 @@ DATA = {
     "cifar10_pixelcnnpp": lambda folder: write_cifar(folder, cifar_batches()),
     "digits_pixelcnn": lambda folder: None,
     "mnist_pixelcnn": write_mnist,
+    "mnist_vqvae": write_mnist,
     "pokemon_rnn": pokemon,
     "quickdraw_pixelcnnpp": quickdraw,
+    "quickdraw_vqvae": quickdraw,
 }
 
 

@@ -1,7 +1,9 @@
 """Quantizers compared: the same small VQ-VAE of MNIST with each of them, 7 x 7 codes of 256.
 
-python recipes/benchmarks/quantizers.py --data.root ~/mnist --minutes 10
-python recipes/benchmarks/quantizers.py --data.root ~/mnist --steps 500 --only plain default
+python recipes/benchmarks/quantizers.py --data.root ~/mnist --steps 600
+python recipes/benchmarks/quantizers.py --data.root ~/mnist --minutes 10 --only plain default
+
+The library of that name takes part where it is there: pip install vector-quantize-pytorch
 """
 
 from __future__ import annotations
@@ -14,13 +16,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from synthgen import checks
 from synthgen.data.mnist import MNIST
 from synthgen.evaluation.machine import machine
+from synthgen.evaluation.picture_coding import evaluate_picture_coding
 from synthgen.models import VQVAE
+from synthgen.models.codes import PictureCodes
 from synthgen.nn.quantize import Quantized, Quantizer, health
 from synthgen.representations import Pixels
 from synthgen.script import run
@@ -91,18 +94,6 @@ class OtherQuantizer(Quantizer):
         return self.layer.get_output_from_indices(codes[:, 0])
 
 
-@torch.no_grad()
-def judge(model: VQVAE, data: MNIST) -> tuple[dict[str, float], float]:
-    """Health of the codes of all test pictures, and the peak signal-to-noise ratio of the decoded ones in dB."""
-    codes, errors = [], []
-    for indices in torch.arange(len(data.test)).split(500):
-        real = data.test.batch(indices).x
-        codes.append(model.encode(PICTURES.encode(real)))
-        errors.append((PICTURES.decode(model.decode(codes[-1])) - real).square().mean((1, 2, 3)))
-    figures = {name: value.item() for name, value in health(torch.cat(codes), model.code_spec.levels).items()}
-    return figures, -10 * torch.cat(errors).mean().log10().item()
-
-
 def measure(benchmark: Benchmark, data: MNIST, name: str) -> str:
     """Train a variant and return its row."""
     b = benchmark
@@ -117,10 +108,9 @@ def measure(benchmark: Benchmark, data: MNIST, name: str) -> str:
         trainer = Trainer(model, PICTURES, train, Path(folder))
         trainer.fit(data.train)
     minutes = (time.perf_counter() - started) / 60
-    figures, psnr = judge(trainer.average.model, data)
-    levels = model.code_spec.levels
-    use = f"{100 * figures['used']:.1f} % | {figures['perplexity']:.0f} | {figures['perplexity'] / levels:.2f}"
-    return f"| {name} | {use} | {psnr:.2f} | {trainer.step} | {minutes:.1f} |"
+    found = evaluate_picture_coding(PictureCodes(trainer.average.model, PICTURES), data.test)
+    use = f"{100 * found.used:.1f} % of {found.levels} | {found.perplexity:.0f} | {found.perplexity / found.levels:.2f}"
+    return f"| {name} | {found.bits:.0f} | {use} | {found.psnr:.2f} | {trainer.step} | {minutes:.1f} |"
 
 
 def main(benchmark: Benchmark) -> None:
@@ -131,7 +121,7 @@ def main(benchmark: Benchmark) -> None:
     there = [name for name in VARIANTS if name != OTHER or importlib.util.find_spec("vector_quantize_pytorch")]
     data = MNIST(b.data, PICTURES)
     print(f"{machine('cpu')}; {len(data.train)} training and {len(data.test)} test pictures, seed {b.seed}\n")
-    columns = ("quantizer", "codes used", "perplexity", "relative", "PSNR, dB", "steps", "minutes")
+    columns = ("quantizer", "bits", "codes used", "perplexity", "relative", "PSNR, dB", "steps", "minutes")
     print(f"| {' | '.join(columns)} |\n|{'---|' * len(columns)}", flush=True)
     for name in b.only or there:
         print(measure(b, data, name), flush=True)

@@ -62,7 +62,7 @@ class PictureCoding:
 @torch.no_grad()
 def evaluate_picture_coding(representation: PictureCodes, examples: Examples) -> PictureCoding:
     """Code and decode all pictures of `examples`."""
-    device = next(representation.autoencoder.parameters()).device
+    device = next((p.device for p in representation.autoencoder.parameters()), torch.device("cpu"))
     found, errors = [], []
     for indices in tqdm(torch.arange(len(examples)).split(AT_ONCE), desc="decoding", disable=None, leave=False):
         real = examples.batch(indices).x.to(device)

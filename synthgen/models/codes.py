@@ -116,6 +116,26 @@ class PictureCodes(Codes, ImageRepresentation):
         """Channels of the media."""
         return self.inner.channels
 
+    def beginning(self, media: Tensor, pixels: int) -> Tensor:
+        """Codes (B, C, N) of those N places, the first in raster order, whose cells lie within the first pixels.
+
+        The other pixels are not looked at: the encoder, which sees beyond a cell, is shown the last known row again.
+
+        Args:
+            media: Pictures (B, channels, height, width).
+            pixels: How many are known, in raster order.
+        """
+        size = tuple(media.shape[2:])
+        rows, columns = (torch.arange(n, device=media.device) for n in size)
+        known = pixels // size[1] - 1 + (columns < pixels % size[1]).long()  # the last row of each column
+        seen = media.gather(2, rows[:, None].minimum(known).clamp(min=0).expand(media.shape))
+        steps = [round(a.step / b.step) for a, b in zip(self.spec().axes, self.inner.spec().axes, strict=True)]
+        down, right = (  # the last row and the last column of each cell
+            ((torch.arange(cells, device=media.device) + 1) * step).clamp(max=n) - 1
+            for cells, step, n in zip(self.autoencoder.grid(size), steps, size, strict=True)
+        )
+        return self.encode(seen).flatten(2)[..., : int((down[:, None] <= known[right]).sum())]
+
 
 def codes_of(autoencoder: Autoencoder, inner: Representation) -> Codes:
     """Codes of sounds or of pictures, as `inner` is; see `Codes`."""

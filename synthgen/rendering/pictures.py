@@ -16,6 +16,7 @@ from synthgen.data.picture_file import read_picture, to_bytes
 from synthgen.heads import PLAIN, Sampling
 from synthgen.models.autoregressive import Autoregressive, Progress
 from synthgen.models.base import GenerativeModel
+from synthgen.models.codes import PictureCodes
 from synthgen.records import Field, Labels
 from synthgen.representations.base import ImageRepresentation
 
@@ -106,7 +107,8 @@ class PictureMaker:
         Args:
             picture: File, or values (C, H, W) uint8.
             labels: See `sample`; a category must be named.
-            cover: Share of the picture, in raster order, that is drawn anew: 0.5 is the lower half.
+            cover: Share of the picture, in raster order, that is drawn anew: 0.5 is the lower half. A model of codes
+                draws the cells of its grid that are not wholly known; pixels that are known stay.
             n: How many completions.
             seed: See `sample`.
             sampling: See `sample`.
@@ -132,15 +134,18 @@ class PictureMaker:
             where = str(picture)
             pixels = read_picture(Path(picture), channels=size[0])
         check_size(where, pixels.shape, size)
-        x = self.representation.encode(torch.from_numpy(np.ascontiguousarray(pixels)).float()[None] / 255)
-        known = self.model.in_order(self.model.elements(x))
-        known = known[:, : round((1 - cover) * known.shape[1])].expand(n, -1)
         options = {"rng": self._streams(n, seed), "sampling": _checked(sampling), "progress": progress}
         given = self._labels(n, labels)
         with torch.inference_mode():
-            if not known.numel():
-                return self._pixels(self.model.sample(n, given, **options))
-            return self._pixels(self.model.complete(known, given, **options))
+            known = self._beginning(pixels, 1 - cover).expand(n, -1)
+            if known.numel():
+                made = self._pixels(self.model.complete(known, given, **options))
+            else:
+                made = self._pixels(self.model.sample(n, given, **options))
+        if isinstance(self.representation, PictureCodes):  # codes keep what they are of only roughly
+            seen = np.arange(size[1] * size[2]).reshape(size[1:]) < round((1 - cover) * size[1] * size[2])
+            return np.where(seen, pixels, made)
+        return made
 
     def values(self, n: int, labels: Sequence[str] = ()) -> list[str]:
         """What the first category label is of each of n pictures, for the lines of a sheet; "" where there is none."""
@@ -149,6 +154,15 @@ class PictureMaker:
             return [""] * n
         chosen = self._labels(n, labels)[category.name].tolist()
         return [_value_name(category, index) for index in chosen]
+
+    def _beginning(self, pixels: np.ndarray, share: float) -> Tensor:
+        """Levels (1, K) of what a share of a picture (C, H, W) uint8 tells, in the order of drawing."""
+        media = torch.from_numpy(pixels.astype(np.float32))[None] / 255
+        if isinstance(self.representation, PictureCodes):
+            codes = self.representation.beginning(media, round(share * media[0, 0].numel()))
+            return codes.movedim(1, -1).flatten(1)
+        known = self.model.in_order(self.model.elements(self.representation.encode(media)))
+        return known[:, : round(share * known.shape[1])]
 
     def _streams(self, n: int, seed: int) -> list[torch.Generator]:
         base = torch.Generator().manual_seed(seed)

@@ -96,6 +96,21 @@ def test_the_autoencoder_is_frozen_and_told_apart():
     assert AudioCodes(other, SOUND).spec() == codes.spec()
 
 
+@pytest.mark.parametrize("pixels", [0, 300, 303, 304, 319, 320, 327, 339, 340])
+def test_the_beginning_of_a_picture_is_that_of_whole_cells(pixels):
+    inner, config, (_, down, right) = CASES["picture"]
+    codes = PictureCodes(autoencoder(inner, replace(config, stages=2)), inner)
+    real = media(inner, 2)
+    known = (torch.arange(17 * 20) < pixels).view(17, 20)
+    whole = [known[16 * r : 16 * r + 16, 4 * c : 4 * c + 4].all() for r in range(down) for c in range(right)]
+    begun = codes.beginning(real, pixels)
+    assert begun.shape == (2, 2, sum(whole))
+    assert all(whole[: sum(whole)])
+    assert torch.equal(codes.beginning(torch.where(known, real, torch.rand_like(real)), pixels), begun)
+    if pixels == 340:
+        assert torch.equal(begun, codes.encode(real).flatten(2))
+
+
 @pytest.mark.parametrize("wrong", [-1, 16])
 def test_codes_outside_the_codebook_are_one_line(case, wrong):
     codes, shape = case

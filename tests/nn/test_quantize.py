@@ -112,6 +112,29 @@ def test_averages_equal_the_closed_form():
     torch.testing.assert_close(quantizer.vectors[:, 0], sums / smooth)
 
 
+def counted_from_nothing(latents: torch.Tensor, vectors: torch.Tensor, *, decay: float = 0.99) -> torch.Tensor:
+    """A step of averages as public code has them: counts of latents from 0, sums from the first codes."""
+    chosen = torch.cdist(latents, vectors).argmin(1)
+    taken = nn.functional.one_hot(chosen, len(vectors)).float()
+    counts = (1 - decay) * taken.sum(0)
+    total = counts.sum()
+    counts = (counts + SMOOTHING) / (total + len(vectors) * SMOOTHING) * total
+    return (decay * vectors + (1 - decay) * taken.T @ latents) / counts[:, None]
+
+
+@pytest.mark.parametrize("options", [PLAIN, {"start": "random"}, {}, {"distance": "cosine"}])
+@pytest.mark.parametrize("centre", [0.0, 3.0])
+def test_the_first_step_throws_no_code_away(options, centre):
+    """Code vectors jump to norms above 100, and one of 128 may be all that stays in use, where averages are wrong."""
+    latents, random = centre + torch.randn(32 * 49, 16), torch.empty(128, 16).uniform_(-1 / 128, 1 / 128)
+    assert counted_from_nothing(latents, random).norm(dim=1).max() > 100
+    quantizer = VectorQuantizer(128, 16, **options)
+    quantizer(latents[..., None])
+    assert quantizer.vectors.norm(dim=1).max() < 1.5 * latents.norm(dim=1).max() < 100
+    if not (options is PLAIN and centre):  # nothing but replacement saves codes that lie beside all latents
+        assert health(quantizer.eval().encode(latents[..., None]), 128)["used"] > 0.5
+
+
 @pytest.mark.parametrize(("options", "enough"), [(PLAIN, 5), ({"start": "random"}, 100), ({}, 100)])
 def test_codes_stay_among_the_latents(options, enough):
     """With counts that start at 0, unused codes are divided by nearly nothing in the first step, and are lost."""

@@ -11,8 +11,9 @@ from PIL import Image
 
 from synthgen import checkpoint, cli
 from synthgen.checks import UserError
-from synthgen.models import GatedPixelCNN
-from synthgen.records import Field
+from synthgen.models import VQVAE, GatedPixelCNN
+from synthgen.models.codes import PictureCodes
+from synthgen.records import Batch, Field
 from synthgen.rendering.pictures import PictureMaker
 from synthgen.representations import Pixels
 
@@ -58,6 +59,43 @@ def test_a_seed_fixes_the_pictures_however_many(maker):
     assert np.array_equal(maker.sample(2, ["cat"], seed=3), many[:2])
     assert not np.array_equal(maker.sample(2, ["cat"], seed=4), many[:2])
     assert len({picture.tobytes() for picture in many}) == 6
+
+
+@pytest.fixture(scope="module")
+def coded(tmp_path_factory):
+    """A prior on the codes of pictures of 6 x 5 pixels, in cells of 2 x 2."""
+    pixels, path = Pixels(height=6, width=5, levels=None), tmp_path_factory.mktemp("codes") / "model.safetensors"
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        coder = VQVAE(pixels.spec(), VQVAE.Config(channels=(8,), strides=((2, 2),), blocks=1, codes=16, dim=4))
+        coder.train().loss(Batch(torch.randn(40, 1, 6, 5)))
+        codes = PictureCodes(coder, pixels)
+        config = GatedPixelCNN.Config(labels=("animal",), dim=8, channels=8, skip_channels=8, layers=2)
+        model = GatedPixelCNN(codes.spec((ANIMAL, SIZE)), config)
+    checkpoint.save(path, model, codes, {})
+    return path.parent
+
+
+def test_pictures_are_drawn_from_codes(coded, tmp_path, capsys):
+    sheet = tmp_path / "x.png"
+    assert cli.main(["sample", "--model", str(coded), "--label", "owl", "--n", "3", "--out", str(sheet)]) == 0
+    assert capsys.readouterr().out == f"{sheet}: 3 pictures of owl, seed 0\n"
+    maker = PictureMaker.load(coded)
+    many = maker.sample(4, ["owl"], seed=2)
+    assert many.shape == (4, 1, 6, 5)
+    assert np.array_equal(maker.sample(2, ["owl"], seed=2), many[:2])
+
+
+@pytest.mark.parametrize(("cover", "kept"), [(0.5, 15), (0.3, 21), (0.9, 3), (1, 0)])
+def test_completion_by_codes_keeps_every_known_pixel_and_looks_at_no_other(coded, photo, cover, kept):
+    maker = PictureMaker.load(coded)
+    with Image.open(photo) as image:
+        real = np.asarray(image)[None]
+    made = maker.complete(real, ["cat"], cover=cover, n=3)
+    assert (made.reshape(3, -1)[:, :kept] == real.flatten()[:kept]).all()
+    assert len({picture.tobytes() for picture in made}) == 3
+    other = np.where(np.arange(30).reshape(6, 5) < kept, real, 255 - real)
+    assert np.array_equal(maker.complete(other, ["cat"], cover=cover, n=3), made)
 
 
 def test_labels_are_read_in_every_form(maker):

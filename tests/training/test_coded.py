@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 from toy_training import FIELDS, REPRESENTATION, Vectors
@@ -9,7 +11,7 @@ from synthgen.checks import UserError
 from synthgen.models import VQVAE, WaveNet
 from synthgen.models.codes import AudioCodes
 from synthgen.training import Trainer
-from synthgen.training.coded import CodedExamples
+from synthgen.training.coded import CodedExamples, coded_parts
 
 SMALL = VQVAE.Config(channels=(8,), strides=((2,),), blocks=1, codes=16, dim=4)
 PRIOR = WaveNet.Config(labels=("kind",), dim=4, channels=8, skip_channels=8, blocks=1, layers=3, clock=False, crop=0)
@@ -51,6 +53,20 @@ def test_codes_are_computed_once(tmp_path):
     everything = torch.arange(40)
     assert torch.equal(again.batch(everything).x, first.batch(everything).x)
     assert torch.equal(again.batch(everything).labels["kind"], first.batch(everything).labels["kind"])
+
+
+def test_the_parts_of_a_data_set_are_kept_in_a_folder(tmp_path):
+    data = SimpleNamespace(train=Vectors(), valid=Vectors(size=10), test=Vectors(size=7))
+    codes = make_codes()
+    assert [len(part) for part in coded_parts(data, codes, tmp_path / "codes")] == [40, 10, 7]
+    assert sorted(path.name for path in (tmp_path / "codes").iterdir()) == [
+        f"{part}.safetensors" for part in ("test", "train", "valid")
+    ]
+    for part in (data.train, data.valid, data.test):
+        part.asked.clear()
+    train, _, test = coded_parts(data, codes, tmp_path / "codes")
+    assert data.train.asked == data.valid.asked == data.test.asked == []
+    assert torch.equal(train.batch(torch.arange(7)).x, test.batch(torch.arange(7)).x)
 
 
 @pytest.mark.parametrize("change", ["autoencoder", "examples", "damage"])
