@@ -73,7 +73,7 @@ def test_a_sheet_shows_real_decoded_and_generated_pictures_of_each_class(data, t
 
 def test_a_classifier_may_see_real_pictures_uncoded(data):
     codes = coding(data, levels=4, gain=0.0)
-    blind = judge_classes(Level(codes.spec(data.fields)), codes, data, per_class=4, steps=25)
-    seeing = judge_classes(Level(codes.spec(data.fields)), codes, data, seen=PIXELS, per_class=4, steps=25)
+    blind = judge_classes(Level(codes.spec(data.fields)), codes, data, per_class=2, steps=4)
+    seeing = judge_classes(Level(codes.spec(data.fields)), codes, data, seen=PIXELS, per_class=2, steps=25)
     assert blind.real < 0.6
     assert seeing.real > 0.9
