@@ -12,13 +12,10 @@ from pathlib import Path
 from synthgen.data.mnist import MNIST
 from synthgen.evaluation.picture_coding import evaluate_picture_coding, write_coded_sheet
 from synthgen.evaluation.pixel_report import held_out_bits_per_dim
-from synthgen.models import VQVAE, GatedPixelCNN
-from synthgen.models.codes import PictureCodes
+from synthgen.models import VQVAE, GatedPixelCNN, PictureCodes
 from synthgen.representations import Pixels
 from synthgen.script import run
-from synthgen.training import Trainer
-from synthgen.training.coded import coded_parts
-from synthgen.training.seeding import seed_everything
+from synthgen.training import Trainer, coded_parts, seed_everything
 
 AUTOENCODER = VQVAE.Config(channels=(48, 96), strides=((2, 2), (2, 2)), blocks=1, codes=256)
 PRIOR = GatedPixelCNN.Config(channels=48, skip_channels=128, layers=8, first_kernel=5, labels=("digit",), dropout=0.2)

@@ -15,17 +15,13 @@ from synthgen.evaluation.pixel_report import held_out_bits_per_dim
 from synthgen.evaluation.report import evaluate
 from synthgen.evaluation.samples import write_samples
 from synthgen.losses.spectral import SpectrogramError
-from synthgen.models import VQVAE, GatedPixelCNN
-from synthgen.models.codes import AudioCodes
+from synthgen.models import VQVAE, AudioCodes, GatedPixelCNN
 from synthgen.representations import Spectrogram
 from synthgen.script import run
-from synthgen.training import Trainer
-from synthgen.training.coded import CodedExamples
-from synthgen.training.seeding import seed_everything
+from synthgen.training import Trainer, coded_parts, seed_everything
 
-STRIDES = ((1,), (2,), (2,))
 LABELS = ("instrument", "pitch", "velocity")
-AUTOENCODER = VQVAE.Config(channels=(384, 384, 384), strides=STRIDES, blocks=1, groups=12, codes=512, dim=32, crop=64)
+CODER = VQVAE.Config(channels=(384,) * 3, strides=((1,), (2,), (2,)), blocks=1, groups=12, codes=512, dim=32, crop=64)
 CODING = Trainer.Config(minutes=40, batch_size=32, method="muon", lr=2e-3, warmup=50, precision="bfloat16")
 
 
@@ -35,7 +31,7 @@ class Recipe:
 
     data: NSynth.Config = field(default_factory=NSynth.Config)
     representation: Spectrogram = field(default_factory=lambda: Spectrogram(phase="griffin_lim"))
-    autoencoder: VQVAE.Config = AUTOENCODER
+    autoencoder: VQVAE.Config = CODER
     coding: Trainer.Config = CODING
     prior: GatedPixelCNN.Config = GatedPixelCNN.Config(channels=96, labels=LABELS, dim=128, dropout=0.1)
     train: Trainer.Config = replace(CODING, minutes=40, batch_size=16)
@@ -67,21 +63,17 @@ def main(recipe: Recipe) -> None:
     coder = Trainer(model, recipe.representation, recipe.coding, recipe.folder / "autoencoder")
     coder.fit(data.train, data.valid, augment=Retune())
     codes = AudioCodes(coder.average.model, recipe.representation)
-    kept = {"train": Copies(data.train, Retune(share=1.0), count=recipe.copies), "valid": data.valid, "test": data.test}
-    coded = {
-        name: CodedExamples(part, codes, path=recipe.folder / f"{name}.codes.safetensors")
-        for name, part in kept.items()
-    }
-    trainer = Trainer(GatedPixelCNN(coded["train"].spec, recipe.prior), codes, recipe.train, recipe.folder)
-    trainer.fit(coded["train"], coded["valid"])
+    copies, folder = Copies(data.train, Retune(share=1.0), count=recipe.copies), recipe.folder
+    train, valid, test = coded_parts(data, codes, folder / "codes", train=copies, device=str(coder.group.device))
+    trainer = Trainer(GatedPixelCNN(train.spec, recipe.prior), codes, recipe.train, folder)
+    trainer.fit(train, valid)
     if trainer.group.rank == 0:
+        prior = trainer.average.model
         write_decoded(codes, data.valid, coder.folder, step=coder.step)
-        write_samples(trainer.average.model, codes, data.valid, recipe.folder, step=trainer.step)
+        write_samples(prior, codes, data.valid, folder, step=trainer.step)
         print(evaluate_coding(codes, data.test, limit=recipe.limit, seed=recipe.seed).table(), end="\n\n")
-        print(
-            held_out_bits_per_dim(trainer.average.model, codes, coded["test"], train=coded["train"]).table(), end="\n\n"
-        )
-        print(evaluate(trainer.average.model, codes, data, limit=recipe.limit, seed=recipe.seed).table())
+        print(held_out_bits_per_dim(prior, codes, test, train=train).table(element="code"), end="\n\n")
+        print(evaluate(prior, codes, data, limit=recipe.limit, seed=recipe.seed).table())
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from .autoencoder import ConvAutoencoder
 from .autoregressive import Autoregressive
 from .base import Autoencoder, GenerativeModel, Latent, Model
 from .classifier import Classifier
+from .codes import AudioCodes, PictureCodes
 from .ddsp import DDSP
 from .decoder import Decoder
 from .gated_pixelcnn import GatedPixelCNN

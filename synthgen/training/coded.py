@@ -12,7 +12,6 @@ from tqdm import tqdm
 
 from synthgen import files
 from synthgen.data.loading import Examples
-from synthgen.data.splits import PARTS
 from synthgen.models.codes import Codes
 from synthgen.records import Batch
 
@@ -82,7 +81,7 @@ class Parts(Protocol):
 
 
 def coded_parts(
-    data: Parts, representation: Codes, folder: Path, *, device: str = "cpu"
+    data: Parts, representation: Codes, folder: Path, *, train: Examples | None = None, device: str = "cpu"
 ) -> tuple[CodedExamples, CodedExamples, CodedExamples]:
     """The codes of the train, valid and test part of a data set, computed once and kept as files of `folder`.
 
@@ -90,16 +89,18 @@ def coded_parts(
         data: The media.
         representation: Whose codes.
         folder: For ``train.safetensors`` and so on; what holds other codes or examples is replaced.
+        train: Taken for the train part, e.g. changed copies; that of `data` if None.
         device: Where to encode.
 
     Raises:
         UserError: a file cannot be written.
     """
-    train, valid, test = (
-        CodedExamples(getattr(data, part), representation, path=folder / f"{part}.safetensors", device=device)
-        for part in PARTS
-    )
-    return train, valid, test
+    given = {"train": train or data.train, "valid": data.valid, "test": data.test}
+    coded = [
+        CodedExamples(part, representation, path=folder / f"{name}.safetensors", device=device)
+        for name, part in given.items()
+    ]
+    return tuple(coded)
 
 
 @torch.no_grad()
