@@ -13,7 +13,7 @@ from typing import TypeVar
 import tyro
 
 from synthgen import __version__, checks
-from synthgen.commands import adapting, exporting, notes, pictures, songs
+from synthgen.commands import adapting, coding, exporting, notes, pictures, songs
 
 T = TypeVar("T")
 
@@ -24,6 +24,9 @@ COMMANDS = {
     "note": "make one note and write it to a file",
     "render": "render a plan or a grid of notes as a data set",
     "adapt": "make an instrument from recordings of a few of its notes",
+    "encode": "turn a recording into the codes of a model",
+    "resynthesize": "play a recording, or its codes, as a model hears it",
+    "interpolate": "make sounds that lie between two recordings",
     "midi": "play a MIDI file by the instruments of a model",
     "export sfz": "make an instrument for SFZ samplers",
     "export dspreset": "make an instrument for DecentSampler",
@@ -41,6 +44,9 @@ OWN = {
     "note": notes.Note,
     "render": notes.Render,
     "adapt": adapting.Adapt,
+    "encode": coding.Encode,
+    "resynthesize": coding.Resynthesize,
+    "interpolate": coding.Interpolate,
     "midi": songs.Midi,
     "export sfz": exporting.ExportSfz,
     "export dspreset": exporting.ExportDspreset,

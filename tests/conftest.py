@@ -9,8 +9,9 @@ import pytest
 import torch
 
 from synthgen import checkpoint
-from synthgen.models import Decoder
-from synthgen.records import Field
+from synthgen.models import VQVAE, Decoder, GatedPixelCNN
+from synthgen.models.codes import AudioCodes
+from synthgen.records import Batch, Field
 from synthgen.representations import Spectrogram
 
 
@@ -57,3 +58,30 @@ def tiny_checkpoint(tmp_path_factory, note_fields) -> Path:
     path = tmp_path_factory.mktemp("checkpoint") / "model.safetensors"
     checkpoint.save(path, model, representation, {"data": {"name": "none"}, "steps": 0})
     return path
+
+
+@pytest.fixture(scope="session")
+def coded_checkpoint(tmp_path_factory, note_fields) -> Path:
+    """A random prior on the codes of a random autoencoder, of notes of half a second."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        codes = coded(note_fields)
+        model = GatedPixelCNN(
+            codes.spec(note_fields),
+            GatedPixelCNN.Config(channels=4, skip_channels=4, layers=2, dim=4, labels=("instrument", "pitch")),
+        )
+        with torch.no_grad():
+            for layer in (model.gates, model.readout.outs[0]):  # so that labels make a difference
+                layer.weight.mul_(100)
+    path = tmp_path_factory.mktemp("coded") / "model.safetensors"
+    checkpoint.save(path, model, codes, {"data": {"name": "none"}, "steps": 0})
+    return path
+
+
+def coded(fields: tuple[Field, ...]) -> AudioCodes:
+    """Codes of an autoencoder whose weights are random and whose codebook is spread over what comes of noise."""
+    sound = Spectrogram(samples=8000, n_fft=256, hop_length=64, phase="griffin_lim", iterations=1)
+    config = VQVAE.Config(channels=(8, 8), strides=((8, 2), (4, 2)), blocks=1, codes=16, dim=4)
+    autoencoder = VQVAE(sound.spec(fields), config)
+    autoencoder.train().loss(Batch(2 * torch.rand(8, *sound.spec().shape) - 1))
+    return AudioCodes(autoencoder, sound)

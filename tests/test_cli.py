@@ -103,7 +103,10 @@ def test_clipping_is_mentioned(tmp_path, capsys, monkeypatch):
 
     monkeypatch.setattr(Note, "clipped", 3)
     assert cli.main([*NOTE, "--out", str(tmp_path / "a4.wav")]) == 0
-    assert capsys.readouterr().err == "synthgen: 3 samples reached beyond [-1, 1] and were clipped\n"
+    assert (
+        capsys.readouterr().err
+        == f"synthgen: {tmp_path / 'a4.wav'}: 3 samples reached beyond [-1, 1] and were clipped\n"
+    )
 
 
 def test_a_plan_is_rendered(tmp_path, capsys):

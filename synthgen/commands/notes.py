@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -11,6 +10,7 @@ import tyro
 
 from synthgen import checks
 
+from .coding import check_audio_suffix, encoded, write
 from .drawing import Draw, bar
 
 if TYPE_CHECKING:
@@ -61,13 +61,13 @@ class Note:
     draw: tyro.conf.OmitArgPrefixes[Draw] = Draw()
     """Models that draw one sample after the other."""
     beginning: Path | None = None
-    """Recording that such a model goes on from, mono and at the model's rate."""
+    """Recording that such a model goes on from, mono and at the model's rate; a model of codes takes any, or .codes."""
 
     def run(self) -> None:
-        from synthgen.data.layout import write_audio
         from synthgen.rendering.request import Request
         from synthgen.rendering.synthesizer import Synthesizer
 
+        check_audio_suffix(self.out)
         synthesizer = Synthesizer.load(self.model)
         asked = {"pitch": self.pitch, "velocity": self.velocity, "seed": self.seed}
         with bar(synthesizer.draws_samples) as progress:
@@ -76,11 +76,9 @@ class Note:
                 note = synthesizer.note(self.instrument, **asked, **options)
             else:
                 request = Request(instrument=self.instrument, **asked)
-                note = synthesizer.complete(self.beginning, request, **options)
-        write_audio(self.out, note.audio, sample_rate=note.sample_rate)
-        if note.clipped:
-            print(f"synthgen: {note.clipped} samples reached beyond [-1, 1] and were clipped", file=sys.stderr)
-        print(f"{self.out}: {note}")
+                beginning = encoded(synthesizer, self.beginning) if synthesizer.has_codes else self.beginning
+                note = synthesizer.complete(beginning, request, **options)
+        write(note, self.out)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -77,3 +77,11 @@ class Autoencoder(Model):
     @abstractmethod
     def decode(self, codes: Tensor, *, size: tuple[int, ...] | None = None) -> Tensor:
         """Codes -> examples (B, C, *size), of the size that the model learns from if None."""
+
+    @abstractmethod
+    def embed(self, codes: Tensor) -> Tensor:
+        """Codes (B, C, *grid) -> the vectors that they stand for, (B, D, *grid), between which there are others."""
+
+    @abstractmethod
+    def decode_embedded(self, z: Tensor, *, size: tuple[int, ...] | None = None) -> Tensor:
+        """As `decode`, of vectors."""

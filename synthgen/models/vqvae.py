@@ -110,11 +110,19 @@ class VQVAE(Autoencoder):
         checks.shape("example", x, (None, self.spec.shape[0], *[None] * self.spec.ndim))
         return self.quantizer.encode(self._latents(x))
 
-    @torch.no_grad()
     def decode(self, codes: Tensor, *, size: tuple[int, ...] | None = None) -> Tensor:
+        return self.decode_embedded(self.embed(codes), size=size)
+
+    @torch.no_grad()
+    def embed(self, codes: Tensor) -> Tensor:
+        checks.shape("codes", codes, (None, self.quantizer.channels, *[None] * self.spec.ndim))
+        return self.quantizer.decode(codes)
+
+    @torch.no_grad()
+    def decode_embedded(self, z: Tensor, *, size: tuple[int, ...] | None = None) -> Tensor:
         size = self.spec.shape[1:] if size is None else size
-        checks.shape("codes", codes, (None, self.quantizer.channels, *self.grid(size)))
-        return self._examples(self.quantizer.decode(codes), size).float()
+        checks.shape("codes", z, (None, self.quantizer.dim, *self.grid(size)))
+        return self._examples(z, size).float()
 
     def _latents(self, x: Tensor) -> Tensor:
         """Examples (B, C, *S), made longer by their last entries where that is needed -> (B, D, *grid)."""

@@ -84,6 +84,7 @@ def check_adaptable(name: str, model: GenerativeModel) -> None:
     """Raise UserError unless the model makes whole notes from labels of which one is the instrument."""
     choices = "choose one that makes whole notes from labels, such as spectrogram, waveform or ddsp"
     if isinstance(model, Autoregressive):
-        raise UserError(f"model {name!r} draws one sample after the other and cannot be adapted; {choices}")
+        piece = "code" if model.spec.coded_by else "sample"
+        raise UserError(f"model {name!r} draws one {piece} after the other and cannot be adapted; {choices}")
     if not isinstance(model, Decoder | WaveformDecoder | DDSP) or "instrument" not in model.encoder.encoders:
         raise UserError(f"model {name!r} is not told the instrument and cannot be adapted; {choices}")

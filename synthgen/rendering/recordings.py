@@ -10,7 +10,7 @@ import numpy as np
 
 from synthgen import checks
 from synthgen.checks import UserError
-from synthgen.data.conform import SAMPLE_RATE, UnusableError, read_note
+from synthgen.data.conform import SAMPLE_RATE, UnusableError, looks_clipped, read_note
 from synthgen.data.tuning import find_pitch, measure
 from synthgen.rendering.library import ModelInfo
 from synthgen.rendering.request import note_name
@@ -21,8 +21,6 @@ SHORTEST = 0.25
 SOUNDING = 0.01
 """Share of the peak at which a note begins, and above which one that ends has been cut off: 40 dB below it."""
 LEAD_SECONDS, LONGEST_LEAD, TAIL_SECONDS = 0.005, 0.02, 0.02
-FLAT_SAMPLES, FLAT_SHARE, FLAT_LEVEL = 4, 1e-3, 0.5
-"""A clipped recording has many runs of equal samples far from zero."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,15 +100,11 @@ def _sounds(audio: np.ndarray, last: int) -> bool:
 
 
 def _is_clipped(path: Path) -> bool:
-    """Whether many samples far from zero equal the ones after them, as where the tops of waves were cut."""
+    """Whether the first seconds of a file look so."""
     import soundfile
 
     with soundfile.SoundFile(path) as sound:
-        channel = sound.read(4 * sound.samplerate, dtype="float32", always_2d=True)[:, 0]
-    far = np.abs(channel) >= FLAT_LEVEL * np.abs(channel).max()
-    equal = np.diff(channel) == 0
-    runs = np.lib.stride_tricks.sliding_window_view(equal, FLAT_SAMPLES - 1).all(-1)
-    return bool((runs & far[: len(runs)]).mean() > FLAT_SHARE)
+        return looks_clipped(sound.read(4 * sound.samplerate, dtype="float32", always_2d=True)[:, 0])
 
 
 def _pitch(audio: np.ndarray, pitch: float | str | None, model: ModelInfo, remarks: list[str]) -> float:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from numbers import Real
 from pathlib import Path
+from typing import Any
 
 from synthgen import checks
 from synthgen.checks import UserError
@@ -158,6 +159,27 @@ class Repertoire:
                 f"pitch={shown} must be between {low:g} and {high:g} ({note_name(low)} to {note_name(high)})"
             )
         return midi
+
+
+Asked = Request | Mapping[str, Any] | tuple[Any, ...]
+"""A `Request`, its fields as a mapping, or a tuple (instrument, pitch[, velocity[, seed]])."""
+
+
+def as_request(asked: Asked) -> Request:
+    """What was asked for as a `Request`.
+
+    Raises:
+        UserError: it is none.
+    """
+    if isinstance(asked, Request):
+        return asked
+    try:
+        if isinstance(asked, tuple):
+            return Request(**dict(zip(("instrument", "pitch", "velocity", "seed")[: len(asked)], asked, strict=True)))
+        return Request(**asked)
+    except (TypeError, ValueError) as error:
+        parts = "instrument, pitch and perhaps velocity and seed"
+        raise UserError(f"{asked!r} must be a Request, a mapping or a tuple of {parts}") from error
 
 
 def parse_pitch(value: float | str) -> float:

@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from synthgen import checkpoint, checks
+from synthgen import checkpoint
 from synthgen.checks import UserError
-from synthgen.data.audio import read_audio
 from synthgen.heads import PLAIN, Sampling
 from synthgen.models.autoregressive import Autoregressive, Progress
 from synthgen.models.base import GenerativeModel
 from synthgen.models.precision import Precision, prepare
-from synthgen.records import Batch, Labels
 from synthgen.rendering.adapted import Adapted
 from synthgen.rendering.adapting import adapt
+from synthgen.rendering.coding import Coder, Sound, heard, shares_of
+from synthgen.rendering.continuing import continuation
+from synthgen.rendering.labelling import labels_of
 from synthgen.rendering.library import ModelInfo, inspect
 from synthgen.rendering.note import Note
-from synthgen.rendering.request import Instrument, Request
+from synthgen.rendering.request import Asked, Instrument, Request, as_request
+from synthgen.rendering.sound_codes import SoundCodes
 from synthgen.representations.base import AudioRepresentation
 from synthgen.threads import one_thread
 
@@ -39,14 +39,18 @@ class Synthesizer:
     since the last bits of a sum depend on how many threads share it.
 
     Attributes:
-        draws_samples: Whether the model draws one sample after the other: it takes its time, `sampling` says how, and
-            it can go on from a recording.
+        has_codes: Whether it makes notes of codes, and so takes recordings: `encode`, `resynthesize`, `interpolate`.
+        draws: Whether the model draws one element after the other, samples or codes: `sampling` says how, and it can go
+            on from a recording.
+        draws_samples: Whether these are samples, so that it takes its time.
     """
 
     def __init__(self, info: ModelInfo, model: GenerativeModel, representation: AudioRepresentation) -> None:
         self.info, self.model, self.representation = info, model, representation
         self.device = next((p.device for p in model.parameters()), torch.device("cpu"))
-        self.draws_samples = isinstance(model, Autoregressive)
+        self.has_codes = bool(model.spec.coded_by)
+        self.draws = isinstance(model, Autoregressive)
+        self.draws_samples = self.draws and not self.has_codes
 
     @classmethod
     def load(
@@ -124,7 +128,7 @@ class Synthesizer:
 
     def notes(
         self,
-        requests: Iterable[Request | Mapping[str, Any] | tuple[Any, ...]],
+        requests: Iterable[Asked],
         *,
         sampling: Sampling | None = None,
         progress: Progress | None = None,
@@ -132,7 +136,7 @@ class Synthesizer:
         """Make many notes, each the same bit for bit as `note` alone makes it.
 
         Args:
-            requests: Each a `Request`, its fields as a mapping, or a tuple (instrument, pitch[, velocity[, seed]]).
+            requests: See `request.Asked`.
             sampling: See `note`.
             progress: See `note`; it is told of groups of up to `together` notes, one after the other.
 
@@ -142,7 +146,7 @@ class Synthesizer:
         resolved = []
         for index, asked in enumerate(requests):
             try:
-                resolved.append(self.info.with_files.resolve(_request(asked)))
+                resolved.append(self.info.with_files.resolve(as_request(asked)))
             except UserError as error:
                 raise UserError(f"request {index}: {error}") from error
         groups = [resolved[i : i + self.together] for i in range(0, len(resolved), self.together)]
@@ -150,16 +154,17 @@ class Synthesizer:
 
     def complete(
         self,
-        beginning: str | Path | np.ndarray,
-        request: Request | Mapping[str, Any] | tuple[Any, ...],
+        beginning: Sound,
+        request: Asked,
         *,
         sampling: Sampling | None = None,
         progress: Progress | None = None,
     ) -> Note:
-        """Go on from the beginning of a note, as a model that draws sample by sample can.
+        """Go on from the beginning of a note, as a model that draws one element after the other can.
 
         Args:
-            beginning: Mono WAV or FLAC file at the model's rate, or samples in [-1, 1], (T,).
+            beginning: Mono WAV or FLAC file at the model's rate, or samples in [-1, 1], (T,). A model of codes takes
+                any recording, see `encode`; it hears it, and gives it back, through its codes.
             request: What the note is, as in `notes`.
             sampling: See `note`.
             progress: See `note`.
@@ -167,16 +172,57 @@ class Synthesizer:
         Raises:
             UserError: the beginning is empty, too long or of another rate, or the model cannot go on from one.
         """
-        if not self.draws_samples:
-            raise UserError(f"model {self.name!r} cannot go on from a recording; one that draws sample by sample can")
-        resolved = self.info.repertoire.resolve(_request(request))
-        if isinstance(beginning, np.ndarray):
-            return self._make([resolved], sampling, progress, _waveform(beginning))[0]
-        audio = read_audio(Path(beginning), sample_rate=self.sample_rate)
-        try:
-            return self._make([resolved], sampling, progress, _waveform(audio))[0]
-        except UserError as error:
-            raise UserError(f"{beginning}: {error}") from error
+        if not self.draws:
+            raise UserError(f"model {self.name!r} cannot go on from a recording; one that draws piece by piece can")
+        resolved = self.info.repertoire.resolve(as_request(request))
+        return self._make([resolved], sampling, progress, continuation(self, beginning))[0]
+
+    def encode(self, recording: Sound) -> SoundCodes:
+        """A recording in the codes of the model, which `decode` makes a sound of again.
+
+        Args:
+            recording: Audio file of any rate, length and number of channels, samples (T,) at the model's rate in
+                [-1, 1], or a file of codes.
+
+        Raises:
+            UserError: the recording is silent, too short, longer than ten minutes or none, or the model has no codes.
+        """
+        return self._coder.encode(recording)
+
+    def decode(self, codes: SoundCodes | str | Path, *, seed: int = 0) -> Note:
+        """The sound of codes or of a file of them, as long as what they were made of; `seed` chooses free phases.
+
+        Raises:
+            UserError: these are no codes of this model.
+        """
+        return self._coder.decode(codes, seed=seed)
+
+    def resynthesize(self, recording: Sound, *, seed: int = 0) -> Note:
+        """A recording as the model hears it: `decode` of `encode`. What is wrong with it is a warning.
+
+        Raises:
+            UserError: see both.
+        """
+        return self.decode(heard(self._coder, recording), seed=seed)
+
+    def interpolate(
+        self, first: Sound, second: Sound, *, steps: int = 5, share: float | None = None, seed: int = 0
+    ) -> list[Note] | Note:
+        """Sounds between two recordings, on the straight line between the vectors of their codes.
+
+        Args:
+            first: See `encode`.
+            second: The same; the shorter of both is followed by silence.
+            steps: Number of sounds, evenly from the first to the second.
+            share: Make one sound alone, with so much of the second, 0 to 1.
+            seed: See `decode`.
+
+        Raises:
+            UserError: see `encode`, or `steps` or `share` is out of bounds.
+        """
+        a, b = heard(self._coder, first), heard(self._coder, second)
+        notes = self._coder.between(a, b, shares_of(steps, share), seed=seed)
+        return notes if share is None else notes[0]
 
     def adapt(
         self,
@@ -201,20 +247,20 @@ class Synthesizer:
         Raises:
             UserError: a recording or pitch is of no use, or the model cannot be adapted.
         """
-        given = {"pitches": pitches, "velocities": velocities}
-        return adapt(self, recordings, name=name, **given, seed=seed, progress=progress)
+        return adapt(self, recordings, name=name, pitches=pitches, velocities=velocities, seed=seed, progress=progress)
 
     def _make(
         self,
         requests: Sequence[Request],
         sampling: Sampling | None,
         progress: Progress | None,
-        beginning: Tensor | None = None,
+        draw: Callable[..., Tensor] | None = None,
     ) -> list[Note]:
         streams = [torch.Generator(self.device).manual_seed(request.seed) for request in requests]
         with torch.inference_mode(), nullcontext() if self._in_lockstep else one_thread():
-            examples = self._examples(requests, streams, sampling, progress, beginning)
-            media = [self.representation.decode(x[None], rng=s) for x, s in zip(examples, streams, strict=True)]
+            examples = self._examples(requests, streams, sampling, progress, draw)
+            with one_thread():
+                media = [self.representation.decode(x[None], rng=s) for x, s in zip(examples, streams, strict=True)]
         return [self._note(request, x) for request, x in zip(requests, media, strict=True)]
 
     def _examples(
@@ -223,76 +269,29 @@ class Synthesizer:
         streams: list[torch.Generator],
         sampling: Sampling | None,
         progress: Progress | None,
-        beginning: Tensor | None,
+        draw: Callable[..., Tensor] | None,
     ) -> Tensor:
-        labels, n = self._labels(requests), len(requests)
-        if not isinstance(self.model, Autoregressive):
+        n = len(requests)
+        labels = labels_of(requests, self.model, instruments=self.info.repertoire.instruments, device=self.device)
+        if not self.draws:
             if sampling is not None:
-                raise UserError(
-                    f"model {self.name!r} takes no temperature, top_k or top_p; leave them out, or choose a model that"
-                    " draws sample by sample"
-                )
+                raise UserError(f"model {self.name!r} takes no temperature, top_k or top_p; leave them out")
             return self.model.sample(n, labels, rng=streams[0])  # notes of such a model are made one at a time
         sampling = sampling or PLAIN
         if not sampling.heat > 0:
             raise UserError(f"temperature={sampling.temperature:g} must be above 0; 1 draws as the model has learned")
-        options = {"rng": streams, "sampling": sampling, "progress": progress}
-        if beginning is None:
-            return self.model.sample(n, labels, **options)
-        heard = beginning.to(self.device)
-        known = Batch(self.representation.encode(heard), labels, heard)
-        return self.model.complete(known.x[:, 0], self.model.told(known), **options)
+        return (draw or partial(self.model.sample, n))(labels, rng=streams, sampling=sampling, progress=progress)
 
     @cached_property
     def _in_lockstep(self) -> bool:
         """Whether several notes at once, on several threads, come out as they do alone."""
-        return isinstance(self.model, Autoregressive) and self.model.keeps_examples_apart()
+        return self.draws and self.model.keeps_examples_apart()
+
+    @cached_property
+    def _coder(self) -> Coder:
+        return Coder(self.name, self.representation)
 
     def _note(self, request: Request, media: Tensor) -> Note:
         labels = {"instrument": request.instrument_name, "pitch": request.pitch, "velocity": request.velocity}
         audio = media[0, 0].float().cpu().numpy()
         return Note(audio=audio, sample_rate=self.sample_rate, labels=labels | {"seed": request.seed})
-
-    def _labels(self, requests: Sequence[Request]) -> Labels:
-        """Only what the model knows: it may have no velocity; family and source are left unknown."""
-        names = self.info.repertoire.instruments
-        blends = [r.instrument if isinstance(r.instrument, Mapping) else {r.instrument: 1.0} for r in requests]
-        weights = torch.tensor([[blend.get(name, 0.0) for name in names] for blend in blends], device=self.device)
-        adapted = any(request.adapted for request in requests)
-        labels = {
-            "instrument": self._vectors(requests, weights) if adapted else weights,
-            "pitch": torch.tensor([float(request.pitch) for request in requests]),
-            "velocity": torch.tensor([float(request.velocity) for request in requests]),
-        }
-        known = {field.name for field in self.model.spec.fields}
-        return {name: label.to(self.device) for name, label in labels.items() if name in known}
-
-    def _vectors(self, requests: Sequence[Request], weights: Tensor) -> Tensor:
-        """Instruments (B, 1, D) of which some were fitted to recordings; the others' weights are (B, K)."""
-        encoder = self.model.encoder.encoders["instrument"]
-        vectors = encoder(weights, len(requests))
-        for request, vector in zip(requests, vectors, strict=True):
-            for one in request.adapted:
-                checks.equal(f"size of {one.label}", len(one.vector), "that of the model's instruments", encoder.dim)
-                share = 1.0 if isinstance(request.instrument, str) else request.instrument[one.label]
-                vector += share * vector.new_tensor(one.vector)
-        return vectors[:, None]
-
-
-def _waveform(audio: np.ndarray) -> Tensor:
-    """Samples (T,) as media (1, 1, T)."""
-    if audio.ndim != 1 or not audio.size or not np.isfinite(audio).all():
-        raise UserError(f"beginning of shape {audio.shape} must be (samples,), at least one, all finite numbers")
-    return torch.from_numpy(audio.astype(np.float32))[None, None]
-
-
-def _request(asked: Request | Mapping[str, Any] | tuple[Any, ...]) -> Request:
-    if isinstance(asked, Request):
-        return asked
-    try:
-        if isinstance(asked, tuple):
-            return Request(**dict(zip(("instrument", "pitch", "velocity", "seed")[: len(asked)], asked, strict=True)))
-        return Request(**asked)
-    except (TypeError, ValueError) as error:
-        parts = "instrument, pitch and perhaps velocity and seed"
-        raise UserError(f"{asked!r} must be a Request, a mapping or a tuple of {parts}") from error

@@ -166,3 +166,13 @@ def test_turns_callers_away_when_too_many_wait(make_service, monkeypatch):
     service.synthesizer("tones").before = lambda request: answers.append(service.note(ASKED | {"pitch": 61}))
     assert "pcm" in service.note(ASKED)
     assert "try again" in answers[0]["error"]
+
+
+def test_a_model_of_codes_is_quick_enough_to_be_asked_in_advance(coded_checkpoint):
+    service = NoteService({"vqvae": str(coded_checkpoint)})
+    described = service.describe({"model": "vqvae"})
+    assert (described["slow"], described["instruments"]) == (False, ["church organ", "flute", "violin"])
+    asked = {"model": "vqvae", "instrument": {"flute": 1.0}, "pitch": 60, "velocity": 100}
+    answer = service.note(asked)
+    assert len(base64.b64decode(answer["pcm"])) == 2 * 8000
+    assert service.note({**asked, "seed": 1})["pcm"] != answer["pcm"]

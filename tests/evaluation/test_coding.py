@@ -36,7 +36,13 @@ class Rounding(Autoencoder):
         return ((x + 1) / 2 * (self.config.levels - 1)).round().long()
 
     def decode(self, codes, *, size=None):
-        return (codes / (self.config.levels - 1) * 2 - 1) * self.config.gain
+        return self.decode_embedded(self.embed(codes), size=size)
+
+    def embed(self, codes):
+        return codes / (self.config.levels - 1) * 2 - 1
+
+    def decode_embedded(self, z, *, size=None):
+        return z * self.config.gain
 
 
 def coding(tones, waveform, **config) -> AudioCodes:
