@@ -61,27 +61,41 @@ def tiny_checkpoint(tmp_path_factory, note_fields) -> Path:
 
 
 @pytest.fixture(scope="session")
-def coded_checkpoint(tmp_path_factory, note_fields) -> Path:
-    """A random prior on the codes of a random autoencoder, of notes of half a second."""
+def make_coded_checkpoint(tmp_path_factory, note_fields):
+    """Write a random prior on the codes of a random autoencoder, of notes of half a second; see `coded`."""
+    return lambda kind: prior_on_codes(tmp_path_factory.mktemp(f"coded-{kind}"), note_fields, kind)
+
+
+@pytest.fixture(scope="session")
+def coded_checkpoint(make_coded_checkpoint) -> Path:
+    """Such a prior, of codes of frames."""
+    return make_coded_checkpoint("frames")
+
+
+def prior_on_codes(folder: Path, fields: tuple[Field, ...], kind: str) -> Path:
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        codes = coded(note_fields)
+        codes = coded(fields, kind)
         model = GatedPixelCNN(
-            codes.spec(note_fields),
+            codes.spec(fields),
             GatedPixelCNN.Config(channels=4, skip_channels=4, layers=2, dim=4, labels=("instrument", "pitch")),
         )
         with torch.no_grad():
             for layer in (model.gates, model.readout.outs[0]):  # so that labels make a difference
                 layer.weight.mul_(100)
-    path = tmp_path_factory.mktemp("coded") / "model.safetensors"
+    path = folder / "model.safetensors"
     checkpoint.save(path, model, codes, {"data": {"name": "none"}, "steps": 0})
     return path
 
 
-def coded(fields: tuple[Field, ...]) -> AudioCodes:
-    """Codes of an autoencoder whose weights are random and whose codebook is spread over what comes of noise."""
+def coded(fields: tuple[Field, ...], kind: str) -> AudioCodes:
+    """Codes of an autoencoder whose weights are random and whose codebook is spread over what comes of noise.
+
+    ``grid`` has codes of places in frequency and time, ``frames`` several of each time.
+    """
     sound = Spectrogram(samples=8000, n_fft=256, hop_length=64, phase="griffin_lim", iterations=1)
-    config = VQVAE.Config(channels=(8, 8), strides=((8, 2), (4, 2)), blocks=1, codes=16, dim=4)
+    size = {"strides": ((8, 2), (4, 2))} if kind == "grid" else {"strides": ((2,), (2,)), "groups": 4}
+    config = VQVAE.Config(channels=(8, 8), blocks=1, codes=16, dim=4, **size)
     autoencoder = VQVAE(sound.spec(fields), config)
     autoencoder.train().loss(Batch(2 * torch.rand(8, *sound.spec().shape) - 1))
     return AudioCodes(autoencoder, sound)

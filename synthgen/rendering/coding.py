@@ -28,19 +28,26 @@ Sound = str | Path | np.ndarray | SoundCodes
 SHORTEST, LONGEST = 0.1, 600.0
 """Seconds of a recording."""
 PIECE, MARGIN = 512, 32
-"""Columns of codes that are computed at a time, and what is heard beside them: more than a network's reach."""
+"""Steps of codes that are computed at a time, and what is heard beside them: more than a network's reach."""
 EDGE = 2
-"""Columns of codes before the end of a recording that say more of its breaking off than of what was played."""
+"""Steps of codes before the end of a recording that say more of its breaking off than of what was played."""
 MOST = 1000
-"""Steps of an interpolation."""
+"""Sounds of an interpolation."""
 
 
 class Coder:
     """Turns recordings of any length into codes and back; on one thread, so that results are always the same.
 
+    A step of codes is all that stand for the same time.
+
     Args:
         name: What the model is called.
         representation: What its notes are made of.
+
+    Attributes:
+        axis: Of codes (..., *grid) that which is time, counted from the last.
+        seconds: Length of a step.
+        factor: Entries of an example, along its last axis, that a step stands for.
 
     Raises:
         UserError: that is no codes.
@@ -112,7 +119,7 @@ class Coder:
     def beginning(self, sound: SoundCodes) -> tuple[Tensor, Tensor]:
         """A note's codes (1, C, *grid) that begin as a sound does, and which of them (*grid) are known so.
 
-        The last `EDGE` columns of the sound are not: they have heard that it breaks off.
+        The last `EDGE` steps of the sound are not: they have heard that it breaks off.
 
         Raises:
             UserError: the sound is no shorter than a note, or too short for anything to be known.
@@ -127,8 +134,8 @@ class Coder:
                 f"a beginning of {sound.seconds:g} s must last {least:.2f} s at least, to be heard in codes"
             )
         x, known = torch.zeros(1, *shape, dtype=torch.int64), torch.zeros(shape[1:], dtype=torch.bool)
-        x[..., :whole] = torch.from_numpy(sound.codes[..., :whole])
-        known[..., :whole] = True
+        x.narrow(self.axis, 0, whole).copy_(torch.from_numpy(sound.codes)[None].narrow(self.axis, 0, whole))
+        known.narrow(self.axis, 0, whole).fill_(True)
         return x.to(self.device), known.to(self.device)
 
     def _audio(self, sound: str | Path | np.ndarray) -> tuple[np.ndarray, list[str]]:
@@ -171,10 +178,9 @@ class Coder:
         inner = replace(self.representation.inner, samples=len(audio))
         with one_thread(), torch.inference_mode():
             x, f = inner.encode(media), self.factor
+            steps = self.autoencoder.grid(tuple(x.shape[2:]))[self.axis]
             return _in_pieces(
-                self.autoencoder.grid(tuple(x.shape[2:]))[-1],
-                lambda a, b: self.autoencoder.encode(x[..., a * f : b * f]),
-                step=1,
+                steps, lambda a, b: self.autoencoder.encode(x[..., a * f : b * f]), axis=self.axis, entries=1
             )
 
     def _embedded(self, codes: np.ndarray) -> Tensor:
@@ -187,19 +193,22 @@ class Coder:
         *size, last = inner.spec().shape[1:]
 
         def make(a: int, b: int) -> Tensor:
-            return self.autoencoder.decode_embedded(z[..., a:b], size=(*size, min(b * f, last) - a * f))
+            part = z.narrow(self.axis, a, b - a)
+            return self.autoencoder.decode_embedded(part, size=(*size, min(b * f, last) - a * f))
 
-        x = _in_pieces(z.shape[-1], make, step=f)
+        x = _in_pieces(z.shape[self.axis], make, axis=-1, entries=f)
         rng = torch.Generator(self.device).manual_seed(labels["seed"])
         audio = inner.decode(x, rng=rng)[0, 0].float().cpu().numpy()
         return Note(audio=audio, sample_rate=inner.sample_rate, labels=labels)
 
     def _lengthened(self, codes: np.ndarray, samples: int) -> np.ndarray:
         """The same followed by the codes of silence."""
-        if codes.shape[-1] == self._shape(samples)[-1]:
+        steps = codes.shape[self.axis]
+        if steps == self._shape(samples)[self.axis]:
             return codes
         silence = self._encoded(np.zeros(samples, np.float32))[0].cpu().numpy()
-        return np.concatenate([codes, silence[..., codes.shape[-1] :]], axis=-1)
+        rest = np.moveaxis(np.moveaxis(silence, self.axis, 0)[steps:], 0, self.axis)
+        return np.concatenate([codes, rest], axis=self.axis)
 
 
 def heard(coder: Coder, sound: Sound) -> SoundCodes:
@@ -234,12 +243,13 @@ def shares_of(steps: int, share: float | None) -> list[float]:
     return [i / (steps - 1) for i in range(steps)]
 
 
-def _in_pieces(columns: int, make: Callable[[int, int], Tensor], *, step: int) -> Tensor:
-    """What `make` gives of all columns, along the last axis, `step` entries a column; it is asked for few at a time."""
+def _in_pieces(steps: int, make: Callable[[int, int], Tensor], *, axis: int, entries: int) -> Tensor:
+    """What `make` gives of all steps, `entries` of each along `axis`, though it is asked for few at a time."""
     parts = []
-    for start in range(0, columns, PIECE):
-        stop = min(start + PIECE, columns)
+    for start in range(0, steps, PIECE):
+        stop = min(start + PIECE, steps)
         first = max(start - MARGIN, 0)
-        part = make(first, min(stop + MARGIN, columns))
-        parts.append(part[..., (start - first) * step : (stop - first) * step])
-    return torch.cat(parts, dim=-1)
+        part = make(first, min(stop + MARGIN, steps))
+        begin, end = (start - first) * entries, min((stop - first) * entries, part.shape[axis])
+        parts.append(part.narrow(axis, begin, end - begin))
+    return torch.cat(parts, dim=axis)

@@ -26,9 +26,10 @@ if TYPE_CHECKING:
 def continuation(synthesizer: Synthesizer, beginning: Sound) -> Callable[..., Tensor]:
     """What draws the rest of a note whose beginning is given: called with labels and the options of `sample`.
 
-    Samples are drawn given all that were before them. A model of codes draws these in raster order, low frequencies
-    before high ones: each is drawn given the beginning at its own and at lower frequencies, but not given what is known
-    of higher ones (see `Autoregressive.fill`).
+    Where elements are drawn in the order of time, each is drawn given the whole beginning: samples are, and codes that
+    stand for frames (`VQVAE.Config.groups`). Codes on a grid of frequency and time are drawn row by row, low
+    frequencies first: each is given the beginning at its own and at lower frequencies, but what is known of higher ones
+    has no influence on it (see `Autoregressive.fill`).
 
     Raises:
         UserError: see `Synthesizer.complete`.

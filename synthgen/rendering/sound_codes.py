@@ -62,7 +62,7 @@ class SoundCodes(Coded):
     """A recording in codes.
 
     Attributes:
-        codes: int64 (C, *grid), time last.
+        codes: int64 (C, *grid).
         remarks: What is wrong with the recording or was done to it; not kept in files.
     """
 
