@@ -47,3 +47,8 @@ def made_up(synthesizer, vector, name="new"):
     """An instrument with a given vector."""
     home = synthesizer.info.with_files.owner.home
     return Adapted(name=name, model=home, vector=vector, nearest="flute", gain_db=0.0, recordings=())
+
+
+def in_time(synthesizer, codes):
+    """Codes (C, *grid) with time first."""
+    return np.moveaxis(np.asarray(codes), synthesizer._coder.axis, 0)
