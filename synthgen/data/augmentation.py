@@ -73,13 +73,13 @@ class Wiggle:
 
     share: float = 0.8
     """Probability that a picture is changed."""
-    degrees: float = 10.0
+    degrees: float = 8.0
     """Largest turn either way."""
-    stretch: float = 0.1
+    stretch: float = 0.08
     """Largest change of width and of height, each by itself, as a share."""
-    slant: float = 0.2
+    slant: float = 0.15
     """Largest shift of the top against the bottom, as a share of the height."""
-    shift: float = 0.04
+    shift: float = 0.02
     """Largest move along each axis, as a share of the size."""
 
     def __post_init__(self) -> None:
@@ -102,8 +102,8 @@ class Wiggle:
         same = torch.eye(2, 3).expand(n, 2, 3)
         theta = torch.where(torch.rand(n, 1, 1) < self.share, torch.stack(rows, dim=1), same)
         grid = F.affine_grid(theta, list(batch.x.shape), align_corners=False)
-        x = F.grid_sample(batch.x, grid, mode="bilinear", padding_mode="border", align_corners=False)
-        return Batch(x, batch.labels)
+        x = F.grid_sample(batch.x, grid, mode="bicubic", padding_mode="border", align_corners=False)
+        return Batch(x.clamp(0, 1), batch.labels)
 
 
 class Copies:

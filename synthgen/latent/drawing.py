@@ -48,16 +48,17 @@ class FromLatents:
     model: Latent
     representation: Representation
     labels: Labels = field(default_factory=dict)
-    """What the model is told beside each point, one row for all of them."""
+    """What the model is told beside the points: rows for one after the other, beginning anew at the end."""
     seed: int = 0
     """Of what the representation draws."""
 
     def __call__(self, points: Tensor) -> Tensor:
         """(n, latents) -> media on the CPU."""
         device, rng, drawn = _device(self.model), torch.Generator().manual_seed(self.seed), []
-        for part in points.split(AT_ONCE):
+        for rows in torch.arange(len(points)).split(AT_ONCE):
+            labels = {name: value[rows % len(value)].to(device) for name, value in self.labels.items()}
             with torch.inference_mode():
-                x = self.model.decode(part.float().to(device), _rows(self.labels, len(part), device)).cpu()
+                x = self.model.decode(points[rows].float().to(device), labels).cpu()
             drawn.append(self.representation.decode(x, rng=rng))
         return torch.cat(drawn)
 
@@ -71,7 +72,7 @@ class FromLabels:
     name: str
     """Which label."""
     labels: Labels = field(default_factory=dict)
-    """The others, one row for all points, e.g. ``{"pitch": torch.tensor([60.0])}``."""
+    """The others in one row, e.g. ``{"pitch": torch.tensor([60.0])}``."""
     seed: int = 0
     """Of every example, so that only the label changes."""
 
@@ -79,7 +80,8 @@ class FromLabels:
         """(n, dim) -> media on the CPU."""
         device, drawn = _device(self.model), []
         for part in points:
-            labels = _rows(self.labels, 1, device) | {self.name: part.float().to(device)[None, None]}
+            labels = {name: value[:1].to(device) for name, value in self.labels.items()}
+            labels[self.name] = part.float().to(device)[None, None]
             with torch.inference_mode():
                 x = self.model.sample(1, labels, rng=torch.Generator(device).manual_seed(self.seed)).cpu()
             drawn.append(self.representation.decode(x, rng=torch.Generator().manual_seed(self.seed)))
@@ -126,8 +128,3 @@ def _encoder(model: nn.Module, name: str) -> FieldEncoder:
 
 def _device(model: nn.Module) -> torch.device:
     return next((p.device for p in model.parameters()), torch.device("cpu"))
-
-
-def _rows(labels: Labels, n: int, device: torch.device) -> Labels:
-    """One row of labels for each of n points."""
-    return {name: value[:1].expand(n, *value.shape[1:]).to(device) for name, value in labels.items()}
