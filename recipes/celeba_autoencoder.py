@@ -1,4 +1,4 @@
-"""Autoencoder of faces beside PCA with as many numbers; new faces from a Gaussian, and from a mixture, of its latents.
+"""Autoencoder of faces, which learns what PCA leaves; new ones from a Gaussian, and from a mixture, of its latents.
 
 python recipes/celeba_autoencoder.py --data.root ~/celeba --train.minutes 8 --folder runs/celeba_autoencoder
 """
@@ -14,9 +14,8 @@ from synthgen.data.augmentation import Mirror
 from synthgen.data.celeba import CelebA
 from synthgen.evaluation.reconstruction import psnr_of_each, psnr_table
 from synthgen.latent import LatentSpace
-from synthgen.latent.drawing import FromLatents
-from synthgen.latent.points import example_points, latent_points
-from synthgen.latent.sheets import COLUMNS, Gallery
+from synthgen.latent.points import fit_examples, latent_points
+from synthgen.latent.sheets import COLUMNS, gallery_of
 from synthgen.models import ConvAutoencoder
 from synthgen.representations import Pixels
 from synthgen.script import run
@@ -30,7 +29,7 @@ class Recipe:
 
     data: CelebA.Config = field(default_factory=CelebA.Config)
     representation: Pixels = field(default_factory=lambda: Pixels(height=64, width=64, channels=3, levels=None))
-    model: ConvAutoencoder.Config = field(default_factory=ConvAutoencoder.Config)
+    model: ConvAutoencoder.Config = field(default_factory=lambda: ConvAutoencoder.Config(latents=64, linear=True))
     train: Trainer.Config = field(
         default_factory=lambda: Trainer.Config(minutes=8, batch_size=32, method="muon", lr=5e-3, precision="bfloat16")
     )
@@ -44,7 +43,9 @@ class Recipe:
 
 TINY = Recipe(
     representation=Pixels(height=16, width=16, channels=3, levels=None),
-    model=ConvAutoencoder.Config(latents=4, channels=(8, 8), strides=((2, 2), (2, 2)), seed_channels=4, dim=8),
+    model=ConvAutoencoder.Config(
+        latents=4, channels=(8, 8), strides=((2, 2), (2, 2)), seed_channels=4, dim=8, linear=True
+    ),
     train=Trainer.Config(steps=2, batch_size=4, validation_examples=4, device="cpu"),
     members=2,
 )
@@ -55,27 +56,24 @@ def main(recipe: Recipe) -> None:
     seed_everything(recipe.seed)
     pixels, rng = recipe.representation, torch.Generator().manual_seed(recipe.seed)
     data = CelebA(recipe.data, pixels)
-    trainer = Trainer(ConvAutoencoder(data.spec, recipe.model), pixels, recipe.train, recipe.folder)
+    pca = fit_examples(data.train, pixels, axes=recipe.model.latents, rng=rng)
+    start = ConvAutoencoder(data.spec, recipe.model)
+    start.start_at(pca.axes.middle, pca.axes.directions, pca.axes.deviations)
+    trainer = Trainer(start, pixels, recipe.train, recipe.folder)
     trainer.fit(data.train, data.valid, augment=Mirror())
-    model, k = trainer.average.model, recipe.model.latents
-    pca = LatentSpace.fit(example_points(data.train, pixels), axes=k, rng=rng)
-    ways = {f"PCA of {k}": pca.reconstruct, f"autoencoder of {k}": lambda x: model.decode(model.encode(x))}
+    model, samples = trainer.average.model, recipe.folder / "samples"
     points = latent_points(model, pixels, data.train)
     space = LatentSpace.fit(points, rng=rng)
     mixture = space.with_mixture(points, recipe.members, rng=rng)
     space.save(recipe.folder / "gaussian.safetensors")
     mixture.save(recipe.folder / "mixture.safetensors")
-    drawer = FromLatents(model=model, representation=pixels)
-    real = data.test.batch(torch.arange(min(COLUMNS, len(data.test)))).x
-    gallery = Gallery(
-        space=space, drawer=drawer, real=real, points=latent_points(model, pixels, data.test, limit=len(real))
-    )
-    more = {
-        "rebuilt by PCA": pixels.decode(pca.reconstruct(pixels.encode(real))),
-        "drawn from the mixture": drawer(mixture.sample(2 * COLUMNS, rng=rng)),
-    }
-    sheet = gallery.write(recipe.folder / "samples", more=more)
-    print(f"{psnr_table(psnr_of_each(ways, pixels, data.test), pictures=len(data.test))}\n\npictures: {sheet}")
+    gallery = gallery_of(model, pixels, data.test, space, seed=recipe.seed)
+    by_pca = pixels.decode(pca.reconstruct(pixels.encode(gallery.real)))
+    drawn = gallery.drawer(mixture.sample(2 * COLUMNS, rng=rng))
+    gallery.write(samples, more={"rebuilt by PCA": by_pca, "drawn from the mixture": drawn})
+    ways = {"PCA": pca.reconstruct, "autoencoder": lambda x: model.decode(model.encode(x))}
+    print(f"{recipe.model.latents} numbers a picture; {samples}")
+    print(psnr_table(psnr_of_each(ways, pixels, data.test), pictures=len(data.test)))
 
 
 if __name__ == "__main__":

@@ -35,7 +35,9 @@ class Recipe:
     model: VAE.Config = field(default_factory=lambda: VAE.Config(channels=(32, 64), seed_channels=32, dim=256))
     augment: Wiggle = field(default_factory=Wiggle)
     train: Trainer.Config = field(
-        default_factory=lambda: Trainer.Config(minutes=10, batch_size=64, method="muon", lr=5e-3, ema=0.998, **OFTEN)
+        default_factory=lambda: Trainer.Config(
+            minutes=10, batch_size=64, method="muon", lr=5e-3, ema=0.998, precision="bfloat16", **OFTEN
+        )
     )
     folder: Path = Path("runs/digits_vae")
     """Where the checkpoint, the log and the pictures go."""

@@ -10,6 +10,7 @@ import numpy as np
 
 from synthgen.checks import UserError
 from synthgen.data.images import ImageSet, Pictures, divided, find_folder, remedy
+from synthgen.representations.base import ImageRepresentation
 from synthgen.representations.palette import Palette
 
 SIDE = 20
@@ -33,8 +34,8 @@ class Pokemon(ImageSet):
         seed: int = 0
         """Seed of the split."""
 
-    def __init__(self, config: Pokemon.Config) -> None:
-        """Read both files.
+    def __init__(self, config: Pokemon.Config, representation: ImageRepresentation | None = None) -> None:
+        """Read both files; None takes the `palette`, another representation is given the colours themselves.
 
         Raises:
             UserError: a missing file, or a line in one that is not as it must be.
@@ -47,7 +48,7 @@ class Pokemon(ImageSet):
         sprites = _read_table(root / PIXELS, columns=SIDE * SIDE, highest=highest, what=f"colour of {COLOURS}")
         pixels = colours.astype(np.uint8)[sprites].reshape(-1, SIDE, SIDE, 3)
         pictures = Pictures(x=np.ascontiguousarray(pixels.transpose(0, 3, 1, 2)))
-        super().__init__("Pokémon", divided(pictures, seed=config.seed), self.palette, config=config)
+        super().__init__("Pokémon", divided(pictures, seed=config.seed), representation or self.palette, config=config)
 
 
 def _read_table(path: Path, *, columns: int, highest: int, what: str) -> np.ndarray:

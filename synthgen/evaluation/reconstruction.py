@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sized
 from dataclasses import dataclass
+from functools import partial
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -48,6 +50,29 @@ def psnr_of_each(
             with torch.inference_mode():
                 found[name].append(psnr(representation.decode(rebuild(x)).float(), batch.x))
     return {name: torch.cat(values).mean().item() for name, values in found.items()}
+
+
+class Projection(Protocol):
+    """A `latent.LatentSpace`."""
+
+    @property
+    def axes(self) -> Sized:
+        """Its principal axes."""
+        ...
+
+    def reconstruct(self, points: Tensor, k: int | None = None) -> Tensor:
+        """Points projected on the first k axes."""
+        ...
+
+
+def psnr_by_axes(
+    space: Projection, representation: ImageRepresentation, examples: Examples, *, limit: int | None = None
+) -> dict[str, float]:
+    """PSNR of pictures rebuilt from the first 1, 2, 4, ... axes and from all of them."""
+    most = len(space.axes)
+    counts = [*(2**power for power in range(most.bit_length()) if 2**power < most), most]
+    ways = {f"{k} axes": partial(space.reconstruct, k=k) for k in counts}
+    return psnr_of_each(ways, representation, examples, limit=limit)
 
 
 def psnr_table(figures: Mapping[str, float], *, pictures: int) -> str:

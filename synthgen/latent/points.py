@@ -15,6 +15,8 @@ from synthgen.data.loading import Examples
 from synthgen.records import Batch
 from synthgen.representations.base import Representation
 
+from .space import LatentSpace
+
 BATCH = 256
 
 
@@ -42,6 +44,32 @@ def example_points(examples: Examples, representation: Representation, *, limit:
         points[filled : filled + len(part)] = part
         filled += len(part)
     return points
+
+
+def fit_examples(
+    examples: Examples,
+    representation: Representation,
+    *,
+    axes: int,
+    rng: torch.Generator,
+    at_once: int | None = None,
+) -> LatentSpace:
+    """A PCA-Gaussian of encoded examples, pictures or log spectrograms, by scikit-learn.
+
+    Args:
+        examples: What to fit it to.
+        representation: Makes the points.
+        axes: Number of principal axes.
+        rng: What scikit-learn draws comes from here.
+        at_once: Examples in memory at a time, for an incremental fit; None takes all.
+
+    Raises:
+        UserError: more axes than the examples, or those at a time, allow.
+    """
+    if at_once is None:
+        return LatentSpace.fit(example_points(examples, representation), axes=axes, rng=rng)
+    checks.between("at_once", at_once, axes, 2**31)
+    return LatentSpace.fit_in_parts(example_parts(examples, representation, batch_size=at_once), axes=axes)
 
 
 def latent_points(

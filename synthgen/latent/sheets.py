@@ -11,6 +11,7 @@ from torch import Tensor
 
 from synthgen.data.images import Images
 from synthgen.data.picture_file import to_bytes, write_animation, write_sheet
+from synthgen.models.autoencoder import ConvAutoencoder
 from synthgen.models.vae import VAE
 from synthgen.records import Labels
 from synthgen.representations.base import ImageRepresentation
@@ -97,6 +98,28 @@ def write_rows(path: Path, rows: Mapping[str, Tensor], columns: int = COLUMNS) -
     write_sheet(path, [(name, to_bytes(pictures.numpy())) for name, pictures in rows.items()], columns=columns)
 
 
+def gallery_of(
+    model: ConvAutoencoder | VAE,
+    representation: ImageRepresentation,
+    part: Images,
+    space: LatentSpace,
+    *,
+    seed: int = 0,
+) -> Gallery:
+    """A gallery of the first pictures of a part, as an autoencoder encodes them, with their labels where it is told."""
+    count = min(COLUMNS, len(part))
+    batch = part.batch(torch.arange(count))
+    told = {name: batch.labels[name] for name in getattr(model.config, "labels", ())}
+    return Gallery(
+        space=space,
+        drawer=FromLatents(model=model, representation=representation, labels=told),
+        real=representation.decode(representation.encode(batch.x)),
+        points=latent_points(model, representation, part, limit=count),
+        seed=seed,
+        still=FromLatents(model=model, representation=representation, labels=_first(told)),
+    )
+
+
 def write_vae(folder: Path, model: VAE, representation: ImageRepresentation, part: Images, *, seed: int = 0) -> Path:
     """Write the sheets of a `Gallery` of a VAE, and of a conditional one ``classes.png``; return the first sheet.
 
@@ -107,17 +130,8 @@ def write_vae(folder: Path, model: VAE, representation: ImageRepresentation, par
         part: Held-out pictures, of which the first are shown.
         seed: Of what is drawn.
     """
-    count = min(COLUMNS, len(part))
-    batch = part.batch(torch.arange(count))
-    told = {name: batch.labels[name] for name in model.config.labels}
-    gallery = Gallery(
-        space=LatentSpace.normal(model.latents),
-        drawer=FromLatents(model=model, representation=representation, labels=told),
-        real=representation.decode(representation.encode(batch.x)),
-        points=latent_points(model, representation, part, limit=count),
-        seed=seed,
-        still=FromLatents(model=model, representation=representation, labels=_first(told)),
-    )
+    gallery = gallery_of(model, representation, part, LatentSpace.normal(model.latents), seed=seed)
+    told = gallery.drawer.labels
     for field in part.spec.fields:
         if field.name in told and field.kind == "category":
             styles = normal_noise(COLUMNS, (model.latents,), rng=torch.Generator().manual_seed(seed))

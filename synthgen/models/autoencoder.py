@@ -20,6 +20,9 @@ from .base import Latent
 from .decoder import Criterion, Decoder, Upsampler
 from .vqvae import mean_squared_error, strided_encoder
 
+FIRST_GAIN = 0.1
+"""First size of what a network adds to a linear autoencoder, as a share of its usual one."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class StridedConfig:
@@ -52,6 +55,11 @@ class ConvAutoencoder(Latent):
     class Config(StridedConfig):
         """Size and shape of the network."""
 
+        channels: tuple[int, ...] = (16, 32, 64, 128)
+        """Width at each depth, fine to coarse."""
+        linear: bool = False
+        """Learn what a fixed linear autoencoder beside the network leaves; `start_at` gives it, e.g. that of PCA."""
+
     config: Config
 
     def __init__(self, spec: DataSpec, config: Config, criterion: Criterion = mean_squared_error) -> None:
@@ -62,16 +70,47 @@ class ConvAutoencoder(Latent):
         self.latents, self.criterion = config.latents, criterion
         self.down = StridedDown(spec, config, outputs=config.latents)
         self.up = StridedUp(spec, config, inputs=config.latents)
+        size = math.prod(spec.shape)
+        if config.linear:
+            self.register_buffer("middle", torch.zeros(size))
+            self.register_buffer("directions", torch.zeros(config.latents, size))
+            self.register_buffer("deviations", torch.ones(config.latents))
+
+    @torch.no_grad()
+    def start_at(self, middle: Tensor, directions: Tensor, deviations: Tensor) -> None:
+        """Set the linear autoencoder, and make the network beside it small, so that training begins near it.
+
+        Args:
+            middle: (D,) of a flattened example.
+            directions: Orthonormal rows (latents, D).
+            deviations: (latents,), by which points are divided.
+        """
+        if not self.config.linear:
+            raise checks.UserError("linear=False has no linear part to start at; make the model with linear=True")
+        for name, value in (("middle", middle), ("directions", directions), ("deviations", deviations)):
+            checks.shape(name, value, tuple(getattr(self, name).shape))
+            getattr(self, name).copy_(value)
+        for last in (self.down.dense[-1], self.up.body.head[1]):
+            last.weight.mul_(FIRST_GAIN)
+            last.bias.zero_()
 
     def encode(self, x: Tensor) -> Tensor:
         """Examples (B, *spec.shape) -> points (B, latents)."""
         checks.shape("example", x, (None, *self.spec.shape))
-        return self.down(x).float()
+        z = self.down(x).float()
+        if self.config.linear:
+            with torch.autocast(x.device.type, enabled=False):
+                z = z + (x.float().flatten(1) - self.middle) @ self.directions.T / self.deviations
+        return z
 
     def decode(self, z: Tensor, labels: Labels | None = None) -> Tensor:
         """Points (B, latents) -> examples (B, *spec.shape); labels are ignored."""
         checks.shape("point", z, (None, self.latents))
-        return self.up(z).float()
+        x = self.up(z).float()
+        if self.config.linear:
+            with torch.autocast(z.device.type, enabled=False):
+                x = x + ((z.float() * self.deviations) @ self.directions + self.middle).view(x.shape)
+        return x
 
     def loss(self, batch: Batch) -> Loss:
         return self.criterion(self.decode(self.encode(batch.x)), batch)
