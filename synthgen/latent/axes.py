@@ -145,8 +145,10 @@ def _of_at_least(parts: Iterable[Tensor], k: int) -> Iterator[Tensor]:
 
 
 def _axes(pca: object) -> Axes:
-    """What scikit-learn has found, in the type that it computed in."""
+    """What scikit-learn has found, in the type of its components; IncrementalPCA mixes float64 into float32."""
     deviations = np.sqrt(np.maximum(pca.explained_variance_, 0))
     arrays = (pca.mean_, pca.components_, deviations, pca.explained_variance_ratio_)
-    middle, directions, deviations, explained = (torch.from_numpy(np.array(a)) for a in arrays)
+    middle, directions, deviations, explained = (
+        torch.from_numpy(np.array(a, pca.components_.dtype, order="C")) for a in arrays
+    )
     return Axes(middle=middle, directions=directions, deviations=deviations, explained=explained)
