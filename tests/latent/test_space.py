@@ -93,9 +93,8 @@ def test_sliders_are_standard_deviations(points, space):
     torch.testing.assert_close(space.at(found[0]), space.reconstruct(points[:1])[0], atol=1e-4, rtol=1e-4)
     torch.testing.assert_close(space.at(found[0][:3]), space.first(3).at(found[0][:3]))
     step = space.at({1: 2.0}, base=points[0]) - points[0]
-    torch.testing.assert_close(
-        step.flatten(), 2 * space.axes.deviations[1] * space.axes.directions[1], atol=1e-4, rtol=0
-    )
+    expected = 2 * space.axes.deviations[1] * space.axes.directions[1]
+    torch.testing.assert_close(step.flatten(), expected, atol=1e-4, rtol=0)
 
 
 def test_a_sweep_varies_two_axes_and_leaves_the_others(points, space):
@@ -156,7 +155,7 @@ def test_flat_directions_have_no_sliders():
     [
         (
             lambda s, p: LatentSpace.fit(p, axes=25, rng=generator()),
-            "axes=25 must be between 1 and 24: there are 300 p",
+            "axes=25 must be between 1 and 24: there are 300",
         ),
         (lambda s, p: LatentSpace.fit(p[:5], axes=6, rng=generator()), "axes=6 must be between 1 and 5: there are 5"),
         (lambda s, p: LatentSpace.fit(p[:1], rng=generator()), "number of points=1 must be"),
