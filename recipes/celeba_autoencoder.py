@@ -29,9 +29,9 @@ class Recipe:
 
     data: CelebA.Config = field(default_factory=CelebA.Config)
     representation: Pixels = field(default_factory=lambda: Pixels(height=64, width=64, channels=3, levels=None))
-    model: ConvAutoencoder.Config = field(default_factory=lambda: ConvAutoencoder.Config(latents=64, linear=True))
+    model: ConvAutoencoder.Config = field(default_factory=lambda: ConvAutoencoder.Config(latents=32, linear=True))
     train: Trainer.Config = field(
-        default_factory=lambda: Trainer.Config(minutes=8, batch_size=32, method="muon", lr=5e-3, precision="bfloat16")
+        default_factory=lambda: Trainer.Config(minutes=8, batch_size=32, method="muon", lr=1e-2, precision="bfloat16")
     )
     members: int = 10
     """Gaussians of the mixture."""

@@ -144,9 +144,7 @@ def read_attributes(path: Path) -> Table:
         if not picture:
             continue
         if len(values) != len(names):
-            raise UserError(
-                f"{path}: line {number} has {len(values)} values for {len(names)} attributes; mend the file"
-            )
+            raise UserError(f"{path}: line {number} has {len(values)} values, must have {len(names)}; mend the file")
         if not set(values) <= {"-1", "1", "0", "+1"}:
             bad = next(v for v in values if v not in ("-1", "1", "0", "+1"))
             raise UserError(f"{path}: line {number}: {bad!r} must be -1 or 1; mend the file")

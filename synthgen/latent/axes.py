@@ -90,7 +90,7 @@ def fit_axes(points: Tensor, k: int, *, rng: torch.Generator, solver: Solver = "
         raise UserError("points to fit axes to must be finite; the model makes values that are no numbers")
     pca = PCA(k, svd_solver=solver, random_state=drawn_seed(rng))
     pca.fit(points.numpy())
-    return _axes(pca)
+    return _axes(pca, points.numpy())
 
 
 def fit_axes_in_parts(parts: Iterable[Tensor], k: int) -> Axes:
@@ -113,7 +113,7 @@ def fit_axes_in_parts(parts: Iterable[Tensor], k: int) -> Axes:
         pca.partial_fit(part.numpy())
         seen += len(part)
     checks.between("number of points", seen, 2, 2**62)
-    return _axes(pca)
+    return _axes(pca, part.numpy())
 
 
 def check_size(k: int, n: int, size: int) -> None:
@@ -144,11 +144,9 @@ def _of_at_least(parts: Iterable[Tensor], k: int) -> Iterator[Tensor]:
         yield torch.cat(left)
 
 
-def _axes(pca: object) -> Axes:
-    """What scikit-learn has found, in the type of its components; IncrementalPCA mixes float64 into float32."""
+def _axes(pca: object, like: np.ndarray) -> Axes:
+    """What scikit-learn has found, in the type of the points; IncrementalPCA mixes float64 into float32."""
     deviations = np.sqrt(np.maximum(pca.explained_variance_, 0))
     arrays = (pca.mean_, pca.components_, deviations, pca.explained_variance_ratio_)
-    middle, directions, deviations, explained = (
-        torch.from_numpy(np.array(a, pca.components_.dtype, order="C")) for a in arrays
-    )
+    middle, directions, deviations, explained = (torch.from_numpy(np.array(a, like.dtype, order="C")) for a in arrays)
     return Axes(middle=middle, directions=directions, deviations=deviations, explained=explained)
