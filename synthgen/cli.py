@@ -31,6 +31,7 @@ COMMANDS = {
     "export sfz": "make an instrument for SFZ samplers",
     "export dspreset": "make an instrument for DecentSampler",
     "export sf2": "make a SoundFont",
+    "export onnx": "write a model's network for other programs",
     "sample": "draw pictures from labels as one sheet",
     "complete": "draw the last part of a picture anew",
     "data nsynth": "download a split of NSynth",
@@ -51,6 +52,7 @@ OWN = {
     "export sfz": exporting.ExportSfz,
     "export dspreset": exporting.ExportDspreset,
     "export sf2": exporting.ExportSf2,
+    "export onnx": exporting.ExportOnnx,
     "sample": pictures.Sample,
     "complete": pictures.Complete,
 }

@@ -1,4 +1,4 @@
-"""Commands that make instruments for samplers."""
+"""Commands that make instruments for samplers, and networks for other programs."""
 
 from __future__ import annotations
 
@@ -84,3 +84,21 @@ class ExportSf2(Export):
     """Make a SoundFont, one file, for FluidSynth, MuseScore and many others."""
 
     kind: ClassVar = "sf2"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExportOnnx:
+    """Write a model's network as an ONNX file: the labels of a note in, its spectrogram or audio out.
+
+    Models that draw by a CNN can be exported. The file is compared with torch before it is written.
+    """
+
+    out: Path
+    """File to write, .onnx."""
+    model: str = "spectrogram"
+    """Name of a bundled model, or path of a checkpoint or of a training run's folder."""
+
+    def run(self) -> None:
+        from synthgen.rendering.onnx_file import write_onnx
+
+        print(write_onnx(self.model, self.out))

@@ -148,6 +148,8 @@ class Source(nn.Module):
     def __init__(self, spec: DataSpec, config: WaveformDecoder.Config) -> None:
         super().__init__()
         self.voices = config.voices
+        lowest = midi_to_hz(min(spec.field(config.pitch).values) - CENTS / 100) * min(config.voices)
+        self.most = int(min(max(1 / (2 * spec.axes[0].step) / lowest, 1), MOST))
         self.size = {"n_fft": config.n_fft, "hop_length": config.hop_length}
         self.sample_rate = 1 / spec.axes[0].step
         self.tuning = nn.Linear(config.body.dim, 2 * len(config.voices))
@@ -197,7 +199,9 @@ class Source(nn.Module):
         return (weight - agreement).sum() / weight.sum().clamp(min=1e-12)
 
     def _count(self, hz: Tensor) -> int:
-        """Partials below half the sample rate of the lowest fundamental."""
+        """Partials below half the sample rate of the lowest fundamental; all that there may be in a traced graph."""
+        if torch.compiler.is_exporting():
+            return self.most
         return int(min(max(self.sample_rate / 2 / hz.min().item(), 1), MOST))
 
 
