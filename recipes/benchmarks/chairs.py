@@ -78,9 +78,7 @@ def row(name: str, model: Decoder, report: Report, *, steps: int, minutes: str) 
     shown, held = report.train, report.test
     size = sum(p.numel() for p in model.parameters()) / 1e6
     ratios = f"{shown.psnr:.2f} | {held.psnr:.2f} | {held.blended:.2f}"
-    return (
-        f"| {name} | {size:.2f} | {steps} | {minutes} | {ratios} | {shown.silhouette:.3f} | {held.silhouette:.3f} |"
-    )
+    return f"| {name} | {size:.2f} | {steps} | {minutes} | {ratios} | {shown.silhouette:.3f} | {held.silhouette:.3f} |"
 
 
 def train(benchmark: Benchmark, name: str, data: Chairs) -> str:

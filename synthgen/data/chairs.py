@@ -94,13 +94,16 @@ def find_views(root: Path, *, limit: int | None = None) -> list[View]:
     inner = folder / FOLDER if (folder / FOLDER).is_dir() else folder
     if unfinished(inner) or unfinished(inner.parent):
         raise UserError(f"{root}: its chairs are not all drawn; repeat the command that builds it, which goes on")
-    views = []
+    views, bare = [], []
     for chair in sorted(path.parent for path in inner.glob(f"*/{RENDERS}"))[:limit]:
         seen = [(path, parse_view(path)) for path in (chair / RENDERS).iterdir()]
         ordered = sorted((view[::-1], path) for path, view in seen if view)
+        bare += [] if ordered else [chair.name]
         views += [View(path=p, chair=chair.name, rotation=turn, elevation=rise) for (rise, turn), p in ordered]
     if not views:
         raise UserError(f"{root}: there is no CHAIR/{RENDERS}/image_*.png in it; the set is published at {PUBLISHED}")
+    if bare:
+        sys.stderr.write(f"{root}: chairs without any view left out: {len(bare)}, first {bare[0]}\n")
     return views
 
 

@@ -199,12 +199,14 @@ class FrechetJudge:
 
     def judge(self, batches: Iterable[Tensor]) -> Frechet:
         """The distance of made pictures, in batches (B, C, H, W) with values in [0, 1]."""
-        made = self.extractor.moments_of(batches)
-        floor = frechet_distance(self.others, self.real)
+        return self.verdict(self.extractor.moments_of(batches))
+
+    def verdict(self, made: Moments) -> Frechet:
+        """The distance of pictures whose features have these moments."""
         return Frechet(
             extractor=self.extractor.name,
             distance=frechet_distance(made, self.real),
             made=made.count,
             real=self.real.count,
-            floor=floor,
+            floor=frechet_distance(self.others, self.real),
         )

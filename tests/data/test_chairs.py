@@ -145,6 +145,14 @@ def test_missing_views_are_told_and_the_rest_is_used(flat, capsys):
     assert {row[0] for row in rows(data.test)} == {0, 1}
 
 
+def test_a_chair_without_any_view_is_left_out_and_told(flat, capsys):
+    for path in (flat / "rendered_chairs" / "3c4d" / "renders").iterdir():
+        path.unlink()
+    data = read(flat)
+    assert data.fields[0].names == ("1a2b",)
+    assert "chairs without any view left out: 1, first 3c4d" in capsys.readouterr().err
+
+
 def test_a_whole_set_is_read_in_silence(flat, capsys):
     read(flat)
     assert "views" not in capsys.readouterr().err
