@@ -17,7 +17,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from synthgen.evaluation.reconstruction import Nats, held_out_nats
 
 from synthgen import checkpoint
 from synthgen.checks import UserError
@@ -28,6 +27,7 @@ from synthgen.data.images import ImageSet
 from synthgen.data.mnist import MNIST
 from synthgen.evaluation.comparison import Row
 from synthgen.evaluation.machine import machine
+from synthgen.evaluation.reconstruction import Nats, held_out_nats
 from synthgen.evaluation.views import judge
 from synthgen.latent.points import example_points
 from synthgen.latent.ways import PCA
