@@ -13,7 +13,7 @@ from typing import TypeVar
 import tyro
 
 from synthgen import __version__, checks
-from synthgen.commands import adapting, coding, exporting, notes, pictures, songs
+from synthgen.commands import adapting, coding, exporting, notes, pictures, rendering, songs
 
 T = TypeVar("T")
 
@@ -22,7 +22,7 @@ COMMANDS = {
     "models": "list the models that come with the package",
     "instruments": "list the instruments of a model, one name a line",
     "note": "make one note and write it to a file",
-    "render": "render a plan or a grid of notes as a data set",
+    "render": "render a plan, a grid or random notes as a data set",
     "adapt": "make an instrument from recordings of a few of its notes",
     "encode": "turn a recording into the codes of a model",
     "resynthesize": "play a recording, or its codes, as a model hears it",
@@ -43,7 +43,7 @@ OWN = {
     "models": notes.Models,
     "instruments": notes.Instruments,
     "note": notes.Note,
-    "render": notes.Render,
+    "render": rendering.Render,
     "adapt": adapting.Adapt,
     "encode": coding.Encode,
     "resynthesize": coding.Resynthesize,

@@ -4,18 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
-from synthgen import checks
-
 from .coding import check_audio_suffix, encoded, write
 from .drawing import Draw, bar
-
-if TYPE_CHECKING:
-    from synthgen.rendering.library import ModelInfo
-    from synthgen.rendering.plan import Plan
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,57 +72,3 @@ class Note:
                 beginning = encoded(synthesizer, self.beginning) if synthesizer.has_codes else self.beginning
                 note = synthesizer.complete(beginning, request, **options)
         write(note, self.out)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Render:
-    """Render a plan, or a grid of notes, as a data set in NSynth's layout.
-
-    A render that was stopped goes on where it was when it is started again.
-    """
-
-    plan: Annotated[tyro.conf.Positional[Path | None], tyro.conf.arg(metavar="[PLAN]")] = None
-    """CSV file with columns instrument,pitch,velocity[,seed]."""
-    out: Path
-    """Folder to write: audio/* and examples.json."""
-    model: str = "spectrogram"
-    """Name of a bundled model, or path of a checkpoint or of a training run's folder."""
-    grid: bool = False
-    """Instead of a PLAN, every combination of --instruments, --pitches and --velocities."""
-    instruments: str | None = None
-    """Comma-separated names of the grid: flute,violin. None: all."""
-    pitches: str | None = None
-    """Pitches of the grid, values or ranges LOW:HIGH[:STEP]: 48:72:12,A4. None: all."""
-    velocities: str | None = None
-    """Velocities of the grid: 25,100. None: all that the model has learned."""
-    seed: int = 0
-    """Seed of every note of the grid."""
-    workers: int = 1
-    """Processes, of one thread each; the result does not depend on it."""
-    format: Literal["wav", "flac"] = "wav"
-    """16-bit WAV, or FLAC."""
-    skip_bad: bool = False
-    """Leave bad rows of the PLAN out and count them, instead of stopping at the first."""
-    draw: tyro.conf.OmitArgPrefixes[Draw] = Draw()
-    """Models that draw one sample after the other."""
-
-    def run(self) -> None:
-        from synthgen.rendering.library import inspect
-        from synthgen.rendering.writer import render
-
-        model = inspect(self.model)
-        options = {"audio_format": self.format, "workers": self.workers, "sampling": self.draw.sampling()}
-        print(render(model, self._plan(model), self.out, **options))
-
-    def _plan(self, model: ModelInfo) -> Plan:
-        from synthgen.rendering.plan import grid, read_csv
-
-        axes = {"instruments": self.instruments, "pitches": self.pitches, "velocities": self.velocities}
-        if self.grid and self.plan is None:
-            return grid(model.with_files, **axes, seed=self.seed)
-        if self.plan is None or self.grid:
-            raise checks.UserError("give either a PLAN, a CSV file, or --grid")
-        stray = [f"--{name}" for name, value in axes.items() if value is not None]
-        if stray:
-            raise checks.UserError(f"{', '.join(stray)} must come with --grid; the PLAN names its own")
-        return read_csv(self.plan, model.with_files, skip_bad=self.skip_bad)

@@ -6,6 +6,7 @@ described at https://magenta.tensorflow.org/datasets/nsynth.
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import sys
@@ -176,8 +177,12 @@ def write_examples(path: Path, entries: Iterable[Entry]) -> None:
         if entry.note_str == previous:
             raise UserError(f"{path}: note {previous!r} appears more than once; give each note its own name")
         previous = entry.note_str
-    with files.atomic(path) as partial, partial.open("w", encoding="utf-8") as stream:
-        json.dump({entry.note_str: entry.to_json() for entry in entries}, stream, indent=1, sort_keys=True)
+    with files.atomic(path) as partial, io.BufferedWriter(files.Stream(partial)) as stream:
+        stream.write(b"{")  # entry by entry: as one object, the labels of a large set would take gigabytes
+        for number, entry in enumerate(entries):
+            table = json.dumps({entry.note_str: entry.to_json()}, indent=1, sort_keys=True)
+            stream.write(f"{',' if number else ''}{table[1:-2]}".encode())
+        stream.write(b"\n}" if entries else b"}")
 
 
 def safe_name(name: str) -> str:

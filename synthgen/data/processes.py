@@ -32,7 +32,7 @@ def in_processes(work: Callable[[T], R], units: Sequence[T], *, workers: int) ->
     if workers <= 1:
         yield from map(work, units)
         return
-    pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _follow_the_parent)
+    pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), follow_the_parent)
     try:
         for future in as_completed([pool.submit(work, unit) for unit in units]):
             yield future.result()
@@ -43,7 +43,7 @@ def in_processes(work: Callable[[T], R], units: Sequence[T], *, workers: int) ->
         pool.shutdown(cancel_futures=True)
 
 
-def _follow_the_parent() -> None:
+def follow_the_parent() -> None:
     """In a worker: leave Ctrl-C to the parent, but end with it, even if it is killed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()

@@ -10,9 +10,12 @@ from toy_instruments import build, made_up, tone
 from synthgen import Synthesizer, checkpoint
 from synthgen.checks import UserError
 from synthgen.rendering.adapted import read
-from synthgen.rendering.plan import grid, read_csv
+from synthgen.rendering.bulk.drawn import grid
+from synthgen.rendering.bulk.engines import Local
+from synthgen.rendering.bulk.job import Job
+from synthgen.rendering.bulk.reading import read as read_plan
+from synthgen.rendering.bulk.rendering import render
 from synthgen.rendering.request import Request
-from synthgen.rendering.writer import render
 
 
 @pytest.fixture
@@ -91,26 +94,27 @@ def test_resolving_twice_changes_nothing(saved, tiny):
 def test_it_is_rendered_from_plans_and_grids(saved, tiny, tmp_path):
     plan = tmp_path / "plan.csv"
     plan.write_text(f'instrument,pitch,velocity\n{saved},60,100\nflute,60,100\n"flute=0.5,{saved}=0.5",60,100\n')
-    report = render(tiny.info, read_csv(plan, tiny.info.with_files), tmp_path / "out")
+    report = render(Job(plan=read_plan(plan, tiny.info), folder=tmp_path / "out"), Local(1))
     assert report.made == 3
     entries = json.loads((tmp_path / "out" / "examples.json").read_text())
     names = ["my harp.instrument", "flute", "flute=0.5,my harp.instrument=0.5"]
     assert {e["instrument_str"] for e in entries.values()} == set(names)
     audio, _ = soundfile.read(tmp_path / "out" / "audio" / "my_harp.instrument-060-100.wav", dtype="float32")
     np.testing.assert_allclose(audio, tiny.note(saved, pitch=60).audio.clip(-1, 1), atol=1e-4)
-    of_grid = grid(tiny.info.with_files, instruments=f"{saved},flute", pitches="60", velocities="100")
-    assert of_grid.requests == read_csv(plan, tiny.info.with_files).requests[:2]
+    of_grid = grid(tiny.info, instruments=f"{saved},flute", pitches="60", velocities="100")
+    assert [of_grid.row(i) for i in range(2)] == [read_plan(plan, tiny.info).row(i) for i in range(2)]
 
 
 def test_a_render_goes_on_with_the_same_instrument_only(saved, tiny, tmp_path):
-    def one():
-        return grid(tiny.info.with_files, instruments=str(saved), pitches="60", velocities="100")
+    def again():
+        plan = grid(tiny.info, instruments=str(saved), pitches="60", velocities="100")
+        return render(Job(plan=plan, folder=tmp_path / "out"), Local(1))
 
-    render(tiny.info, one(), tmp_path / "out")
-    assert render(tiny.info, one(), tmp_path / "out").kept == 1
+    again()
+    assert again().kept == 1
     replace(read(saved), vector=(0.5,) * 64).save(saved)
     with pytest.raises(UserError, match=r"holds the render of another plan"):
-        render(tiny.info, one(), tmp_path / "out")
+        again()
 
 
 def test_two_instruments_of_one_name_are_told_apart(saved, tiny, tmp_path):
@@ -119,7 +123,7 @@ def test_two_instruments_of_one_name_are_told_apart(saved, tiny, tmp_path):
         tiny.note({saved: 0.5, twin: 0.5}, pitch=60)
     (tmp_path / "plan.csv").write_text(f"instrument,pitch,velocity\n{saved},60,100\n{twin},61,100\n")
     with pytest.raises(UserError, match=r"plan.csv: two instruments are called my harp.instrument; rename one of them"):
-        read_csv(tmp_path / "plan.csv", tiny.info.with_files)
+        read_plan(tmp_path / "plan.csv", tiny.info)
 
 
 @pytest.mark.usefixtures("short_fit")

@@ -146,8 +146,8 @@ class RandomPlan:
     """Combinations drawn evenly and independently, each note with a seed of its own.
 
     A row follows from the plan's seed and its number alone: there is no stream to be at the right place of, which is
-    why no `torch.Generator` is used here. Row 10^8 costs as much as the first. The function is SplitMix64 (Steele, Lea and
-    Flood 2014, "Fast splittable pseudorandom number generators", section 3).
+    why no `torch.Generator` is used here. Row 10^8 costs as much as the first. The function is SplitMix64 (Steele, Lea
+    and Flood 2014, "Fast splittable pseudorandom number generators").
 
     Attributes:
         model: What plays.

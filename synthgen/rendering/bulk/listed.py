@@ -109,7 +109,7 @@ class Listing:
         self._place, self._skip_bad = place, skip_bad
         self._models = [model]
         self._voices = _Voices()
-        self._readers = {"": _Reader(model, self._voices)}
+        self._readers = dict.fromkeys(("", model.name), _Reader(model, self._voices))
         self._columns, self._skipped = _Columns(), Skipped()
 
     def add(self, rows: Sequence[tuple[int, Mapping[str, Any] | UserError]]) -> None:
@@ -161,16 +161,19 @@ class Listing:
         return plan
 
     def _plan(self, columns: Mapping[str, np.ndarray], ids: list[str | None] | None) -> ListedPlan:
-        """A plan of those voices that are heard, so that bad rows leave no trace."""
-        used, numbers = np.unique(columns["voice"], return_inverse=True)
-        voices = [self._voices.known[voice] for voice in used]
-        columns = {**columns, "voice": numbers.astype(np.uint32)}
-        return ListedPlan(tuple(self._models), voices, columns, ids, self._skipped)
+        """A plan of what its rows name, in the order in which they do: bad rows leave no trace."""
+        voices, voice = _numbered(columns["voice"])
+        models, model = _numbered(np.append(columns["model"].dtype.type(0), columns["model"]))
+        columns = {**columns, "voice": voice.astype(np.uint32), "model": model[1:].astype(np.uint16)}
+        named = tuple(self._models[number] for number in models)
+        return ListedPlan(named, [self._voices.known[number] for number in voices], columns, ids, self._skipped)
 
     def _open(self, named: Any) -> _Reader:
         try:
             info = inspect(_named(named))
-            same = next((n for n, known in enumerate(self._models) if known.path.samefile(info.path)), None)
+            same = next(
+                (n for n, known in enumerate(self._models) if known.path.resolve() == info.path.resolve()), None
+            )
             if same is None and any(known.name == info.name for known in self._models):
                 raise UserError(f"model={named!r}: another of the plan is called {info.name!r} too; rename a folder")
         except UserError as error:
@@ -218,7 +221,9 @@ class _Reader:
                 raise UserError(f"column {column}: {error}") from error
         voice = self._voices.known[values[0]]
         if len(voice.name) > LONG_NAME:
-            check_name(stem(voice.name, *values[1:4], f"d{values[4]:g}", safe_name(self._info.name)), "row")
+            check_name(
+                stem(voice.name, *values[1:4], f"d{values[4]:g}", safe_name(self._info.name)), "column instrument"
+            )
         return values
 
     def read_together(self, rows: Sequence[Mapping[str, Any] | UserError]) -> list[list[Any]] | None:
@@ -230,7 +235,7 @@ class _Reader:
         Raises:
             UserError: a bad cell in some row.
         """
-        if any(isinstance(cells, UserError) or cells.get("model") for cells in rows):
+        if any(isinstance(cells, UserError) or cells.get("model") not in (None, "", self._info.name) for cells in rows):
             return None
         columns = []
         for column, parse, default in self._columns:
@@ -238,7 +243,7 @@ class _Reader:
             kinds = set(map(type, cells))
             if len(kinds) > 1 or not kinds <= {str, int, float}:
                 return None
-            known = {cell: parse(cell) for cell in set(cells)}
+            known = {cell: parse(cell) for cell in dict.fromkeys(cells)}
             columns.append([known[cell] for cell in cells])
         return None if any(len(self._voices.known[n].name) > LONG_NAME for n in set(columns[0])) else columns
 
@@ -295,6 +300,15 @@ class _Columns:
         """Columns by name, ids if there is any, and the rows' numbers."""
         columns = {name: np.array(column) for name, column in zip(self.TYPES, self._arrays, strict=True)}
         return columns, self._ids if self._any_id else None, np.array(self._lines)
+
+
+def _numbered(column: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The values of a column in the order of their first appearance, and the column with their numbers instead."""
+    values, firsts, inverse = np.unique(column, return_index=True, return_inverse=True)
+    order = np.argsort(firsts)
+    numbers = np.empty_like(order)
+    numbers[order] = np.arange(len(order))
+    return values[order], numbers[inverse]
 
 
 def _hashable(cell: Any) -> Any:
