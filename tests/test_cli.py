@@ -111,16 +111,7 @@ def test_clipping_is_mentioned(tmp_path, capsys, monkeypatch):
 
 def test_a_plan_is_rendered(tmp_path, capsys):
     (tmp_path / "plan.csv").write_text("instrument,pitch,velocity\nflute,60,100\nflute,999,100\nviolin,A3,25\n")
-    words = [
-        "render",
-        str(tmp_path / "plan.csv"),
-        "--out",
-        str(tmp_path / "out"),
-        "--model",
-        "tiny",
-        "--format",
-        "flac",
-    ]
+    words = ["render", str(tmp_path / "plan.csv"), "--out", str(tmp_path / "out"), "--model", "tiny", "--audio", "flac"]
     assert cli.main([*words, "--skip-bad"]) == 0
     assert "2 notes rendered\nskipped 1 bad rows, the first: " in capsys.readouterr().out
     names = [entry.note_str for entry in read_examples(tmp_path / "out" / "examples.json")]
@@ -137,17 +128,44 @@ def test_a_grid_is_rendered(tmp_path):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ((), "give either a PLAN, a CSV file, or --grid"),
-        (("plan.csv", "--grid"), "give either a PLAN, a CSV file, or --grid"),
-        (("plan.csv", "--pitches", "60"), "--pitches must come with --grid; the PLAN names its own"),
+        ((), "give one of a PLAN, a CSV file or the like, --grid, and --random N"),
+        (("plan.csv", "--grid"), "give one of a PLAN, a CSV file or the like, --grid, and --random N"),
+        (("plan.csv", "--pitches", "60"), "--pitches must come with --grid or --random; the PLAN names"),
         (("none.csv",), "none.csv: cannot read (No such file or directory); give a CSV of columns"),
-        (("--grid", "--workers", "0"), "workers=0 must be between 1 and 256"),
+        (("--grid", "--workers", "0"), "workers=0 must be between 1 and 1024"),
         (("--grid", "--pitches", "60:999"), "pitch=999 must be between 48 and 72"),
+        (("--grid", "--random", "5"), "give one of a PLAN, a CSV file or the like, --grid, and --random N"),
+        (("--grid", "--rank", "2", "--world", "2"), "rank=2 must be between 0 and 1"),
+        (("--grid", "--address", "auto"), "--address must come with --engine ray"),
+        (("--grid", "--resume", "--fresh"), "give either --resume, the default, or --fresh"),
+        (("--grid", "--dry-run", "--rate", "0"), "rate=0.0 must be between 1e-09 and 1e+09"),
+        (("--grid", "--dry-run", "--measure", "0"), "measure=0 must be between 1 and 10000"),
     ],
 )
 def test_a_bad_render_is_refused(refused, tmp_path, words, message):
     assert refused("render", *words, "--out", tmp_path / "out").startswith(f"synthgen: {message}")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_dry_run_says_what_it_would_take(tmp_path, capsys):
+    words = ["render", "--random", "100000", "--model", "tiny", "--dry-run", "--out", str(tmp_path / "out")]
+    assert cli.main([*words, "--workers", "2", "--rate", "10"]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "100000 notes, 13.9 hours of sound, in 1000 shards of 100",
+        "size on disk about 1.69 GB (nsynth, wav)",
+        "time about 83.3 min with 2 processes, at 10 notes/s each, as given",
+    ]
+    assert cli.main([*words, "--format", "parquet"]) == 0
+    assert "README's machine" in capsys.readouterr().out
+    assert cli.main([*words, "--measure", "2"]) == 0
+    assert "notes/s each, measured with 2 notes" in capsys.readouterr().out
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_dry_run_needs_no_torch(tmp_path):
+    code = "import sys; from synthgen import cli; cli.main(sys.argv[1:]); sys.exit('torch' in sys.modules)"
+    words = ["render", "--random", "100000", "--dry-run", "--out", str(tmp_path / "out")]
+    subprocess.run([sys.executable, "-c", code, *words], check=True, stdout=subprocess.DEVNULL)
 
 
 @pytest.mark.parametrize(

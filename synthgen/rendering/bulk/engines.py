@@ -14,6 +14,8 @@ from synthgen.rendering.bulk.pool import cores, notes_of
 from synthgen.rendering.bulk.shard_files import Totals, write_shard
 
 MAX_WORKERS = 1024
+WORTHWHILE = 16
+"""Notes that a process must have to make before it is started unasked."""
 Tell = Callable[[Totals], None]
 
 
@@ -51,7 +53,8 @@ class Local:
     def run(self, job: Job, shards: Sequence[Shard], tell: Tell) -> None:
         """See `Engine.run`."""
         rows = (job.plan.row(index) for shard in shards for index in range(shard.start, shard.stop))
-        count, workers = sum(map(len, shards)), self.workers or cores()
+        count = sum(map(len, shards))
+        workers = self.workers or min(cores(), -(-count // WORTHWHILE))
         with notes_of(maker(job), rows, count=count, workers=workers) as notes:
             for shard in shards:
                 write_shard(job, shard, _told(itertools.islice(notes, len(shard)), tell))

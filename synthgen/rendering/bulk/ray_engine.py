@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
 from collections.abc import Iterator, Sequence
@@ -46,7 +47,8 @@ class Ray:
     def run(self, job: Job, shards: Sequence[Shard], tell: Tell) -> None:
         """See `Engine.run`."""
         with self._connected() as ray:
-            pool = ray.data.ActorPoolStrategy(min_size=1, max_size=self.workers)
+            most = self.workers if self.address else self.workers or cores()
+            pool = ray.data.ActorPoolStrategy(min_size=1, max_size=most)
             numbers = [{"number": shard.number} for shard in shards]
             rows = ray.data.from_items(numbers, override_num_blocks=min(len(numbers), MAX_BLOCKS))
             resources = {"num_cpus": 1, "num_gpus": 1 if job.device.startswith("cuda") else 0}
@@ -69,12 +71,14 @@ class Ray:
             UserError: it is not installed, or cannot be reached or started.
         """
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # it would report over the network
+        os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # what matters is raised
+        os.environ.setdefault("RAY_worker_niceness", "0")  # else actors wait behind whatever else this machine does
         try:
             import ray
             import ray.data
         except ImportError as error:
             raise UserError("--engine ray needs Ray; pip install 'synthgen[ray]'") from error
-        here = {"num_cpus": self.workers or cores(), "include_dashboard": False, "_node_ip_address": "127.0.0.1"}
+        here = {"num_cpus": 1 + (self.workers or cores()), "include_dashboard": False}
         _check_reachable(self.address)
         started = not ray.is_initialized()
         try:
@@ -82,6 +86,7 @@ class Ray:
                 where = {"address": self.address} if self.address else {"address": "local", **here}
                 ray.init(log_to_driver=False, logging_level="ERROR", configure_logging=True, **where)
             ray.data.DataContext.get_current().enable_progress_bars = False
+            logging.getLogger("ray.data").setLevel(logging.ERROR)
             yield ray
         except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
             if isinstance(error, UserError):

@@ -11,7 +11,8 @@ from typing import Any
 
 from synthgen import checks
 from synthgen.checks import UserError
-from synthgen.rendering.bulk.listed import COLUMNS, REQUIRED, ListedPlan, Listing
+from synthgen.rendering.bulk.listed import ListedPlan
+from synthgen.rendering.bulk.listing import COLUMNS, REQUIRED, Listing
 from synthgen.rendering.library import ModelInfo
 
 Rows = Iterator[tuple[int, Mapping[str, Any] | UserError]]

@@ -1,12 +1,10 @@
-import errno
 import json
 import os
-from functools import partial
 
 import numpy as np
 import pytest
 import torch
-from toy_plans import contents, names, prepared, requests
+from toy_plans import HERE, LAYOUTS, contents, names, prepared, requests
 
 from synthgen import Synthesizer
 from synthgen.checks import UserError
@@ -19,29 +17,6 @@ from synthgen.rendering.bulk.reading import read
 from synthgen.rendering.bulk.rendering import Share, render
 from synthgen.rendering.library import inspect
 from synthgen.representations import Spectrogram
-
-HERE = Local(1)
-LAYOUTS = ["nsynth", "webdataset", "parquet"]
-
-
-@pytest.fixture(scope="module")
-def model(tiny_checkpoint):
-    return inspect(tiny_checkpoint)
-
-
-@pytest.fixture(scope="module")
-def plan(model):
-    return grid(model, instruments="flute,violin", pitches="48,60.5", velocities="25,100")
-
-
-@pytest.fixture(scope="module")
-def job(plan):
-    """Make jobs of the plan, of three notes a shard."""
-
-    def make(folder, **options):
-        return Job(**{"plan": plan, "folder": folder, "shard_size": 3} | options)
-
-    return make
 
 
 @pytest.fixture(scope="module")
@@ -163,50 +138,6 @@ def test_an_interrupted_render_goes_on_to_the_same_bytes(job, tmp_path, monkeypa
     report = render(this, HERE)
     assert (report.kept, report.made) == (after // 3 * 3, 8 - after // 3 * 3)
     assert contents(this.folder) == contents(tmp_path / "whole")
-
-
-@pytest.mark.parametrize("call", ["write", "fsync", "replace"])
-@pytest.mark.parametrize("layout", [*LAYOUTS, pytest.param("nsynth of many", marks=pytest.mark.slow)])
-def test_a_call_that_fails_at_any_moment_leaves_whole_files_alone(model, job, tmp_path, monkeypatch, layout, call):
-    """The n-th write, fsync or rename fails, for every n there is, and the folder is only ever whole files."""
-    pytest.importorskip("pyarrow")
-    if layout == "nsynth of many":
-        layout, job = "nsynth", partial(job, plan=grid(model, pitches="48:67", velocities="1,127"))
-    real = {"write": os.write, "fsync": os.fsync, "replace": os.replace}
-    monkeypatch.setattr(os, "fsync", lambda _: None)
-    made = prepared(job(tmp_path / "none", layout=layout))
-
-    class Prepared:
-        def run(self, job, shards, tell):
-            for shard in shards:
-                shard_files.write_shard(job, shard, made[shard.start : shard.stop])
-
-    render(job(tmp_path / "whole", layout=layout), Prepared())
-    whole, moment, failed = contents(tmp_path / "whole"), 0, True
-    while failed:
-        folder, count, failed = tmp_path / str(moment), iter(range(10_000)), False
-
-        def failing(*arguments, count=count, moment=moment):
-            nonlocal failed
-            if next(count) == moment:
-                failed = True
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-            return None if call == "fsync" else real[call](*arguments)
-
-        monkeypatch.setattr(os, call, failing)
-        try:
-            render(job(folder, layout=layout), Prepared())
-        except UserError as error:
-            assert "the disk is full; free some space (" in str(error)
-            assert "\n" not in str(error)
-        monkeypatch.setattr(os, call, real[call])
-        monkeypatch.setattr(os, "fsync", lambda _: None)
-        assert contents(folder).items() <= whole.items()
-        if moment % 7 == 0:
-            render(job(folder, layout=layout), Prepared())
-            assert contents(folder) == whole
-        moment += 1
-    assert moment > (200 if len(made) > 100 and call == "fsync" else 3)
 
 
 def test_ranks_make_disjoint_shards_and_the_last_joins_them(job, tmp_path, whole):
