@@ -34,7 +34,7 @@ class Recipe:
     train: Trainer.Config = Trainer.Config(minutes=6, batch_size=16, lr=5e-3, ema=0.998, validate_every=200, **MUON)
     folder: Path = Path("runs/mnist_vqvae")
     """Where the checkpoint of both, the log and the pictures go; the autoencoder has a folder of its own inside."""
-    per_class: int = 12
+    per_class: int = 6
     """Pictures of each class on the sheet."""
     seed: int = 0
     """Seed of the first weights."""

@@ -65,7 +65,7 @@ def main(recipe: Recipe) -> None:
     if trainer.group.rank == 0:
         print(evaluate_picture_coding(codes, data.test).table(), end="\n\n")
         print(held_out_bits_per_dim(prior, codes, test, train=train).table(element="code"), end="\n\n")
-        write_coded_sheet(sheet, prior, codes, data.test, per_class=12)
+        write_coded_sheet(sheet, prior, codes, data.test)
         print(judge_classes(prior, codes, data, seen=recipe.representation, per_class=recipe.per_class).line())
         print(f"\npictures: {sheet}")
 

@@ -22,6 +22,7 @@ from .pixel_report import by_class, class_examples, class_field, generate
 
 AT_ONCE = 256
 """Pictures that are coded together."""
+KINDS = "real, decoded from codes, generated"
 LEAST_ERROR = 1e-6
 """Mean squared errors count as no less: 60 dB."""
 
@@ -86,11 +87,11 @@ def write_coded_sheet(
     representation: PictureCodes,
     examples: Examples,
     *,
-    per_class: int = 8,
+    per_class: int = 6,
     seed: int = 0,
     sampling: Sampling = PLAIN,
 ) -> None:
-    """Write a PNG with rows for each class: real pictures, the same decoded from their codes, and generated ones.
+    """Write a PNG with a line for each class: real pictures, the same decoded from their codes, and generated ones.
 
     Args:
         path: File to write, atomically.
@@ -103,13 +104,15 @@ def write_coded_sheet(
     """
     real = class_examples(model, examples, per_class=per_class, seed=seed)
     codes = representation.encode(real.x.to(model.device))
-    made = {
-        "real": real.x,
-        "decoded": representation.decode(codes).cpu(),
-        "generated": generate(model, representation, examples, real.labels, len(real), seed=seed, sampling=sampling),
-    }
+    decoded = representation.decode(codes).cpu()
+    made = generate(model, representation, examples, real.labels, len(real), seed=seed, sampling=sampling)
     rows: list[tuple[str, np.ndarray]] = []
     for name, members in by_class(class_field(model, examples), real):
-        prefix = f"{name}, " if name else ""
-        rows += [(prefix + kind, to_bytes(pictures[members].numpy())) for kind, pictures in made.items()]
-    write_sheet(path, rows, columns=per_class)
+        kinds = [_padded(to_bytes(kind[members].numpy()), per_class + 1) for kind in (real.x, decoded, made)]
+        rows.append((f"{name}: {KINDS}" if name else KINDS, np.concatenate(kinds)[:-1]))
+    write_sheet(path, rows, columns=3 * per_class + 2)
+
+
+def _padded(pictures: np.ndarray, count: int) -> np.ndarray:
+    """Pictures (N, C, H, W) uint8, and white ones up to `count`."""
+    return np.concatenate([pictures, np.full((count - len(pictures), *pictures.shape[1:]), 255, np.uint8)])

@@ -61,14 +61,16 @@ def test_a_sheet_shows_real_decoded_and_generated_pictures_of_each_class(data, t
     )
     codes = coding(data, levels=4)
     write_coded_sheet(tmp_path / "sheet.png", Level(codes.spec(data.fields)), codes, data.test, per_class=5)
-    assert list(seen) == [f"{name}, {kind}" for name in FIELD.names for kind in ("real", "decoded", "generated")]
-    assert all(rows.shape == (5, 1, SIDE, SIDE) for rows in seen.values())
-    for name in FIELD.names:
-        rounded = (seen[f"{name}, real"] / 85.0).round() * 85
-        assert np.abs(rounded - seen[f"{name}, decoded"]).max() <= 1
-        assert not np.array_equal(seen[f"{name}, generated"], seen[f"{name}, decoded"])
+    assert [line.split(":")[0] for line in seen] == list(FIELD.names)
+    for line in seen.values():
+        assert line.shape == (17, 1, SIDE, SIDE)
+        real, decoded, generated = line[:5], line[6:11], line[12:]
+        assert (line[[5, 11]] == 255).all()
+        assert np.abs((real / 85.0).round() * 85 - decoded).max() <= 1
+        assert set(np.unique(generated)) <= {0, 85, 170, 255}
+        assert not np.array_equal(generated, decoded)
     with Image.open(tmp_path / "sheet.png") as image:
-        assert image.size[0] > 5 * SIDE
+        assert image.size[0] > 17 * SIDE
 
 
 def test_a_classifier_may_see_real_pictures_uncoded(data):
