@@ -81,6 +81,12 @@ def psnr_table(figures: Mapping[str, float], *, pictures: int) -> str:
     return "\n".join([f"| {pictures} held-out pictures | PSNR, dB |", "|---|---|", *rows])
 
 
+def decibel_table(figures: Mapping[str, float], *, notes: int) -> str:
+    """Errors of log magnitudes in Markdown."""
+    rows = [f"| {name} | {value:.2f} |" for name, value in figures.items()]
+    return "\n".join([f"| {notes} held-out notes | error of log magnitudes, dB |", "|---|---|", *rows])
+
+
 @dataclass(frozen=True, kw_only=True)
 class Nats:
     """The negative evidence lower bound (ELBO) of held-out examples, in nats per example.

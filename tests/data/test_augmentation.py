@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from synthgen.checks import UserError
-from synthgen.data.augmentation import Copies, Mirror, Retune, retuned
+from synthgen.data.augmentation import Copies, Mirror, Retune, Wiggle, retuned
 from synthgen.records import Batch, DataSpec
 from synthgen.signal.pitch import midi_to_hz
 
@@ -96,3 +96,41 @@ def test_copies_follow_the_examples_and_each_is_always_the_same():
     assert torch.equal(alone.x[0], every.x[7]) and alone.labels["pitch"] == every.labels["pitch"][7]
     assert torch.equal(torch.get_rng_state(), state)
     assert copies.provenance() == {"name": "three", "copies": 2, "changed_by": "Retune(share=1.0, semitones=1.0)"}
+
+
+def test_wiggled_pictures_are_nearly_the_same_and_the_others_are_the_same():
+    x = torch.zeros(400, 1, 28, 28)
+    x[:, :, 8:20, 11:17] = 1
+    batch = Batch(x, {"digit": torch.arange(400)})
+    after = Wiggle(share=0.5)(batch)
+    changed = (after.x - x).abs().amax((1, 2, 3)) > 1e-3
+    assert 0.4 < changed.float().mean() < 0.6
+    assert after.x.min() >= 0 and after.x.max() <= 1
+    inside = after.x[changed].sum((1, 2, 3)) / x[0].sum()
+    assert inside.min() > 0.75 and inside.max() < 1.3
+    assert inside.std() > 0.02
+    columns = torch.arange(28.0) - 13.5
+    middles = (after.x[changed].sum((1, 2)) * columns).sum(1) / after.x[changed].sum((1, 2, 3))
+    assert middles.abs().max() < 2.5 and middles.std() > 0.3
+    assert torch.equal(after.labels["digit"], batch.labels["digit"])
+    torch.manual_seed(3)
+    one = Wiggle()(batch).x
+    torch.manual_seed(3)
+    assert torch.equal(Wiggle()(batch).x, one)
+
+
+def test_a_turn_is_as_large_as_asked():
+    x = torch.zeros(200, 1, 65, 65)
+    x[:, :, 31:34, 8:57] = 1
+    after = Wiggle(share=1.0, degrees=30, stretch=0, slant=0, shift=0)(Batch(x)).x
+    rows = torch.arange(65.0)[:, None] - 32
+    columns = torch.arange(65.0) - 32
+    slope = (after * rows * columns).sum((1, 2, 3)) / (after * columns**2).sum((1, 2, 3))
+    turns = slope.atan().rad2deg()
+    assert 27 < turns.max() < 33 and -33 < turns.min() < -27
+
+
+@pytest.mark.parametrize("options", [{"share": 2}, {"degrees": -1}, {"stretch": 1}, {"slant": -1}, {"shift": 5}])
+def test_wiggles_out_of_range_are_named(options):
+    with pytest.raises(UserError, match=next(iter(options))):
+        Wiggle(**options)

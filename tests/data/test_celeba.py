@@ -45,15 +45,19 @@ def write_attributes(folder, lines=None, *, count=COUNT):
     (folder / "list_attr_celeba.txt").write_text("\n".join([str(count), " ".join(NAMES) + " ", *lines, ""]))
 
 
-@pytest.fixture
-def contents():
-    return {name_of(n): jpeg(n) for n in range(COUNT)}
+def contents(count=COUNT):
+    return {name_of(n): jpeg(n) for n in range(count)}
+
+
+@pytest.fixture(name="contents")
+def _contents():
+    return contents()
 
 
 def lay_out(root, form, contents):
     """The set as published, in one of its forms; a hidden file lies about, as archives made on a Mac have it."""
     root.mkdir(exist_ok=True)
-    write_attributes(root)
+    write_attributes(root, rows([int(name[:6]) - 1 for name in contents]), count=len(contents))
     contents = {f"img_align_celeba/{name}": content for name, content in contents.items()}
     contents["img_align_celeba/._000001.jpg"] = b"x"
     if form == "folder":

@@ -4,6 +4,7 @@ import torch
 
 from synthgen.checks import UserError
 from synthgen.data.pokemon import COLOURS, PIXELS, Pokemon
+from synthgen.representations import Pixels
 
 TABLE = [(0, 0, 0), (255, 0, 0), (10, 20, 30), (255, 0, 0)]
 
@@ -31,6 +32,15 @@ def test_pictures_have_the_colours_of_the_file(tmp_path, sprites):
     parts = [part.pictures.x for part in (dataset.train, dataset.valid, dataset.test)]
     assert {np.ascontiguousarray(x.transpose(1, 2, 0)).tobytes() for part in parts for x in part} == expected
     assert load(tmp_path, seed=1).split_hash != load(tmp_path).split_hash
+
+
+def test_another_representation_is_given_the_colours(tmp_path, sprites):
+    pixels = Pixels(height=20, width=20, channels=3, levels=None)
+    dataset = Pokemon(Pokemon.Config(root=write(tmp_path, sprites)), pixels)
+    assert dataset.spec == pixels.spec()
+    assert dataset.split_hash == load(tmp_path).split_hash
+    with pytest.raises(UserError, match="change representation"):
+        Pokemon(Pokemon.Config(root=tmp_path), Pixels(height=8, width=8, channels=3))
 
 
 def test_the_palette_gives_back_the_picture_and_the_first_of_equal_colours(tmp_path, sprites):

@@ -55,6 +55,16 @@ def test_a_network_begins_with_something_to_learn_from(head):
 
 
 @EVERY_HEAD
+def test_the_mean_is_that_of_the_probabilities(head):
+    """That of a mixture of logistics is of the mixture before its tails are folded in."""
+    parameters = head.initial() + 0.3 * torch.randn(head.channels)
+    expected = (probabilities(head, parameters) * torch.arange(head.levels)).sum().item()
+    tolerance = 0.02 * head.levels if isinstance(head, LogisticMixture) else 1e-4 * head.levels
+    assert head.mean(parameters[None]).shape == (1,)
+    assert head.mean(parameters[None, :, None, None]).item() == pytest.approx(expected, abs=tolerance)
+
+
+@EVERY_HEAD
 def test_samples_have_the_stated_probabilities(head):
     parameters = head.initial() + torch.randn(head.channels)
     count, groups = 20_000, min(head.levels, 32)
