@@ -1,4 +1,4 @@
-"""VQ-VAE of notes: log magnitudes as a small grid of codes, and a Gated PixelCNN that draws codes from labels.
+"""VQ-VAE of notes: log magnitudes as a few codes a frame, and a WaveNet of codes that draws them from labels.
 
 python recipes/notes_vqvae.py --data.root ~/notes --coding.minutes 60 --train.minutes 40 --folder runs/vqvae
 """
@@ -15,7 +15,7 @@ from synthgen.evaluation.pixel_report import held_out_bits_per_dim
 from synthgen.evaluation.report import evaluate
 from synthgen.evaluation.samples import write_samples
 from synthgen.losses.spectral import SpectrogramError
-from synthgen.models import VQVAE, AudioCodes, GatedPixelCNN
+from synthgen.models import VQVAE, AudioCodes, CodeWaveNet
 from synthgen.representations import Spectrogram
 from synthgen.script import run
 from synthgen.training import Trainer, coded_parts, seed_everything
@@ -33,8 +33,8 @@ class Recipe:
     representation: Spectrogram = field(default_factory=lambda: Spectrogram(phase="griffin_lim"))
     autoencoder: VQVAE.Config = CODER
     coding: Trainer.Config = CODING
-    prior: GatedPixelCNN.Config = GatedPixelCNN.Config(channels=96, labels=LABELS, dim=128, dropout=0.1)
-    train: Trainer.Config = replace(CODING, minutes=40, batch_size=16)
+    prior: CodeWaveNet.Config = CodeWaveNet.Config(labels=LABELS, dropout=0.1)
+    train: Trainer.Config = replace(CODING, minutes=30, batch_size=32)
     copies: int = 2
     """Retuned copies of each note, in codes, that the prior learns from."""
     folder: Path = Path("runs/notes_vqvae")
@@ -47,9 +47,9 @@ class Recipe:
 
 TINY = Recipe(
     representation=Spectrogram(phase="griffin_lim", iterations=1),
-    autoencoder=VQVAE.Config(channels=(8, 8), strides=((8, 4), (4, 1)), blocks=1, codes=16, dim=4, crop=32),
+    autoencoder=VQVAE.Config(channels=(8, 8), strides=((4,), (2,)), blocks=1, groups=2, codes=16, dim=4, crop=32),
     coding=Trainer.Config(steps=2, batch_size=2, validation_examples=2, device="cpu"),
-    prior=GatedPixelCNN.Config(channels=4, skip_channels=4, layers=2, dim=4, labels=LABELS),
+    prior=CodeWaveNet.Config(channels=4, skip_channels=4, layers=2, dim=4, labels=LABELS),
     train=Trainer.Config(steps=2, batch_size=2, validation_examples=2, device="cpu"),
     limit=3,
 )
@@ -65,7 +65,7 @@ def main(recipe: Recipe) -> None:
     codes = AudioCodes(coder.average.model, recipe.representation)
     copies, folder = Copies(data.train, Retune(share=1.0), count=recipe.copies), recipe.folder
     train, valid, test = coded_parts(data, codes, folder / "codes", train=copies, device=str(coder.group.device))
-    trainer = Trainer(GatedPixelCNN(train.spec, recipe.prior), codes, recipe.train, folder)
+    trainer = Trainer(CodeWaveNet(train.spec, recipe.prior), codes, recipe.train, folder)
     trainer.fit(train, valid)
     if trainer.group.rank == 0:
         prior = trainer.average.model

@@ -56,12 +56,11 @@ class Axis:
     """What one step along an axis of an example means.
 
     Attributes:
-        unit: ``hz`` along frequencies, ``seconds`` along time, ``pixels`` along a picture, ``codes`` along those of a
-            frame.
+        unit: ``hz`` along frequencies, ``seconds`` along time, ``pixels`` along a picture.
         step: Distance of neighbouring entries in that unit; the first entry lies at zero.
     """
 
-    unit: Literal["hz", "seconds", "pixels", "codes"]
+    unit: Literal["hz", "seconds", "pixels"]
     step: float = 1.0
 
 

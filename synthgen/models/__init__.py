@@ -4,6 +4,7 @@ from .autoencoder import ConvAutoencoder
 from .autoregressive import Autoregressive
 from .base import Autoencoder, GenerativeModel, Latent, Model
 from .classifier import Classifier
+from .code_wavenet import CodeWaveNet
 from .codes import AudioCodes, PictureCodes
 from .ddsp import DDSP
 from .decoder import Decoder
@@ -20,6 +21,7 @@ from .wavenet import WaveNet
 MODELS: dict[str, type[Model]] = {
     "autoencoder": ConvAutoencoder,
     "classifier": Classifier,
+    "code_wavenet": CodeWaveNet,
     "ddsp": DDSP,
     "decoder": Decoder,
     "gated_pixelcnn": GatedPixelCNN,

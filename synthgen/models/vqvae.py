@@ -14,9 +14,10 @@ from torch.nn import functional as F
 from synthgen import checks
 from synthgen.nn.conv import Patches, ResidualBlock, Upsample, conv, downsample
 from synthgen.nn.finite_scalar import FiniteScalarQuantizer
+from synthgen.nn.grouped import GroupedQuantizer
 from synthgen.nn.quantize import Quantizer, VectorQuantizer
 from synthgen.nn.residual import ResidualQuantizer
-from synthgen.records import Axis, Batch, DataSpec, Loss
+from synthgen.records import Batch, DataSpec, Loss
 
 from .base import Autoencoder
 from .decoder import Criterion
@@ -66,8 +67,8 @@ class VQVAE(Autoencoder):
         commitment: float = 0.25
         """Weight of the latents' squared error, beta in the paper."""
         groups: int = 0
-        """Codes of a frame, where the entries of the first axis enter as channels and convolutions run along the last
-        axis alone (`strides` name that one); 0 keeps all axes, and a code stands for a place."""
+        """Codes of a frame, as channels, where the entries of the first axis enter as channels and convolutions run
+        along the last axis alone (`strides` name that one); 0 keeps all axes, and a code stands for a place."""
         crop: int = 0
         """Entries along the last axis, at a random place of each example, that a training step sees; 0 sees all."""
 
@@ -80,11 +81,9 @@ class VQVAE(Autoencoder):
         self.factors = tuple(math.prod(steps) for steps in zip(*config.strides, strict=True))
         self.quantizer = quantizer(config)
         inner = _folded(spec) if config.groups else spec
-        self.encoder = strided_encoder(inner, config, self.quantizer.dim * max(1, config.groups))
-        self.decoder = _decoder(inner, config, self.quantizer.dim * max(1, config.groups))
+        self.encoder = strided_encoder(inner, config, self.quantizer.dim)
+        self.decoder = _decoder(inner, config, self.quantizer.dim)
         axes = tuple(replace(a, step=a.step * f) for a, f in zip(inner.axes, self.factors, strict=False))
-        if config.groups and axes:
-            axes = (*axes, Axis(unit="codes"))
         self.code_spec = DataSpec(
             shape=(self.quantizer.channels, *self.grid(spec.shape[1:])),
             levels=self.quantizer.levels,
@@ -93,8 +92,7 @@ class VQVAE(Autoencoder):
         )
 
     def grid(self, size: tuple[int, ...]) -> tuple[int, ...]:
-        if self.config.groups:
-            return (math.ceil(size[-1] / self.factors[0]), self.config.groups)
+        size = size[-1:] if self.config.groups else size
         return tuple(math.ceil(s / f) for s, f in zip(size, self.factors, strict=True))
 
     def loss(self, batch: Batch) -> Loss:
@@ -115,7 +113,7 @@ class VQVAE(Autoencoder):
 
     @torch.no_grad()
     def embed(self, codes: Tensor) -> Tensor:
-        checks.shape("codes", codes, (None, self.quantizer.channels, *[None] * self.spec.ndim))
+        checks.shape("codes", codes, (None, self.quantizer.channels, *[None] * self.code_spec.ndim))
         return self.quantizer.decode(codes)
 
     @torch.no_grad()
@@ -130,14 +128,12 @@ class VQVAE(Autoencoder):
             checks.equal("entries of the first axis", x.shape[2], "those that groups have learned", self.spec.shape[1])
             x = x.flatten(1, 2)
         more = [-size % factor for size, factor in zip(x.shape[2:], self.factors, strict=True)]
-        z = self.encoder(F.pad(x, [n for m in reversed(more) for n in (0, m)], mode="replicate"))
-        return z.unflatten(1, (-1, self.config.groups)).transpose(2, 3) if self.config.groups else z
+        return self.encoder(F.pad(x, [n for m in reversed(more) for n in (0, m)], mode="replicate"))
 
     def _examples(self, z: Tensor, size: tuple[int, ...]) -> Tensor:
-        if self.config.groups:
-            x = self.decoder(z.transpose(2, 3).flatten(1, 2))
-            return x.unflatten(1, (self.spec.shape[0], -1))[..., : size[-1]]
-        return self.decoder(z)[(..., *(slice(s) for s in size))]
+        x = self.decoder(z)
+        x = x.unflatten(1, (self.spec.shape[0], -1)) if self.config.groups else x
+        return x[(..., *(slice(s) for s in size))]
 
 
 def _folded(spec: DataSpec) -> DataSpec:
@@ -153,8 +149,11 @@ def _excerpts(x: Tensor, length: int) -> Tensor:
 
 def quantizer(config: VQVAE.Config) -> Quantizer:
     """What `config` asks for."""
-    if config.levels:
-        return FiniteScalarQuantizer(config.levels)
+    one = FiniteScalarQuantizer(config.levels) if config.levels else _codebooks(config)
+    return GroupedQuantizer(one, config.groups) if config.groups else one
+
+
+def _codebooks(config: VQVAE.Config) -> Quantizer:
     options = {name: getattr(config, name) for name in ("distance", "update", "start", "restart", "decay")}
     stages = [VectorQuantizer(config.codes, config.dim, **options) for _ in range(config.stages)]
     return stages[0] if config.stages == 1 else ResidualQuantizer(stages)

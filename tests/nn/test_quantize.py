@@ -8,6 +8,7 @@ from torch import nn
 
 from synthgen.checks import UserError
 from synthgen.nn.finite_scalar import FiniteScalarQuantizer
+from synthgen.nn.grouped import GroupedQuantizer
 from synthgen.nn.quantize import SMOOTHING, VectorQuantizer, health
 from synthgen.nn.residual import ResidualQuantizer
 
@@ -23,6 +24,7 @@ QUANTIZERS = {
     "gradient": lambda: VectorQuantizer(8, 4, update="gradient", **PLAIN),
     "cosine": lambda: VectorQuantizer(8, 4, distance="cosine"),
     "residual": lambda: residual(3),
+    "groups": lambda: GroupedQuantizer(VectorQuantizer(8, 4), 3),
     "finite scalar": lambda: FiniteScalarQuantizer((4, 2, 3, 3)),
 }
 
@@ -90,7 +92,7 @@ def test_only_the_losses_that_are_meant_to_move_latents_and_codes_do():
 
 @pytest.mark.parametrize("quantizer", [q for k, q in QUANTIZERS.items() if k != "residual"], indirect=True)
 def test_code_vectors_have_their_own_codes(quantizer):
-    codes = torch.arange(quantizer.levels)[None, None]
+    codes = torch.arange(quantizer.levels).expand(1, quantizer.channels, -1)
     assert torch.equal(quantizer.encode(quantizer.decode(codes)), codes)
 
 
@@ -231,7 +233,7 @@ def test_finite_scalars_are_bounded_and_reach_all_levels(widths):
     assert 0 <= found.codes.min() <= found.codes.max() == quantizer.levels - 1
     spread = quantizer(0.8 * torch.randn(40_000, len(widths), 2))
     assert spread.parts["used"] == 1
-    codes = torch.arange(quantizer.levels)[None, None]
+    codes = torch.arange(quantizer.levels).expand(1, quantizer.channels, -1)
     values = quantizer.decode(codes)[0]
     for entry, width in zip(values, widths, strict=True):
         assert entry.unique().numel() == width
@@ -263,3 +265,12 @@ def test_half_precision_chooses_the_same_codes():
 def test_bad_settings_are_named(make, message):
     with pytest.raises(UserError, match=message):
         make()
+
+
+def test_groups_are_coded_apart_by_one_codebook():
+    one = VectorQuantizer(8, 4, **PLAIN)
+    one.table.copy_(torch.randn(8, 4))
+    quantizer = GroupedQuantizer(one, 3).eval()
+    parts = torch.randn(2, 3, 4, 5)
+    codes = quantizer.encode(parts.transpose(1, 2).flatten(1, 2))  # entries of the groups lie side by side
+    assert torch.equal(codes, torch.cat([one.encode(part) for part in parts.unbind(1)], dim=1))
