@@ -81,9 +81,8 @@ class Row:
 
     def weaknesses(self) -> str:
         """A line on what the figures say is wrong with its pictures."""
-        found = [
-            f"lies {self.frechet.distance / max(self.frechet.floor or 0, 1e-6):.1f} times as far as other real ones"
-        ]
+        times = self.frechet.distance / max(self.frechet.floor or 0, 1e-6)
+        found = [f"{times:.1f} times the distance of other real pictures"]
         if self.detail < LOW:
             found.append(f"blurred: {100 * self.detail:.0f} % of the fine detail of real pictures")
         if self.detail > HIGH:
