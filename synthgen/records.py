@@ -136,8 +136,16 @@ class Loss:
 
 @dataclass(frozen=True)
 class Phase:
-    """One optimizer's turn in a training step: most models have one, a GAN has two."""
+    """One optimizer's turn in a training step: most models have one, a GAN has two.
+
+    Attributes:
+        name: What the log calls it.
+        module: What it changes.
+        loss: What it minimises.
+        rate: Its learning rate, as a multiple of the trainer's.
+    """
 
     name: str
     module: nn.Module
     loss: Callable[[Batch], Loss]
+    rate: float = 1.0

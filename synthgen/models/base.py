@@ -32,6 +32,16 @@ class Model(nn.Module, ABC):
         """The optimizers' turns within a training step, in order."""
         return [Phase("model", self, self.loss)]
 
+    def averaged(self) -> nn.Module:
+        """The part whose weights the trainer averages over steps; of others the checkpoint has the newest."""
+        return self
+
+    def advance(self, fraction: float) -> None:
+        """Told by the trainer before each step which fraction of its budget is used, 0 to 1; what follows is a buffer.
+
+        Most models take no notice.
+        """
+
 
 class GenerativeModel(Model):
     """A model that can be sampled from."""

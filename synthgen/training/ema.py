@@ -10,10 +10,17 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 
 class EMA:
-    """A frozen copy of `model`, in eval mode, that trails it."""
+    """A frozen copy of `model`, in eval mode, that trails it.
 
-    def __init__(self, model: nn.Module, decay: float) -> None:
+    Attributes:
+        decay: Highest decay per step.
+        model: The copy.
+    """
+
+    def __init__(self, model: nn.Module, decay: float, *, part: nn.Module | None = None) -> None:
+        """Of a `part` of the model, only that is averaged, and the rest is copied."""
         self.decay = decay
+        self._averaged = {id(p) for p in (part or model).parameters()}
         self.model = copy.deepcopy(model).eval().requires_grad_(False)
 
     @torch.no_grad()
@@ -24,6 +31,11 @@ class EMA:
         otherwise average mostly its random start.
         """
         decay = min(self.decay, (1 + step) / (10 + step))
-        get_ema_multi_avg_fn(decay)(list(self.model.parameters()), list(model.parameters()), None)
+        pairs = list(zip(self.model.parameters(), model.parameters(), strict=True))
+        trailing = [pair for pair in pairs if id(pair[1]) in self._averaged]
+        get_ema_multi_avg_fn(decay)(*map(list, zip(*trailing, strict=True)), None)
+        for copied, newest in pairs:
+            if id(newest) not in self._averaged:
+                copied.copy_(newest)
         for average, value in zip(self.model.buffers(), model.buffers(), strict=True):
             average.copy_(value)

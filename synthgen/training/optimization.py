@@ -74,7 +74,7 @@ class PhaseOptimizer:
         Args:
             micro_batches: Equal parts of this process's share of the batch, encoded.
             step: Number of the step, for the message.
-            lr: Learning rate.
+            lr: Learning rate, which the phase's `rate` multiplies.
 
         Returns:
             The values of ``total``, of each part of the loss, and of ``grad_norm`` before clipping.
@@ -96,7 +96,7 @@ class PhaseOptimizer:
             matrix.grad = kernel.grad.reshape(matrix.shape)
         for optimizer in self.optimizers.values():
             for parameters in optimizer.param_groups:
-                parameters["lr"] = lr
+                parameters["lr"] = lr * self.phase.rate
             optimizer.step()
         return result
 

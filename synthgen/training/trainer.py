@@ -119,7 +119,7 @@ class Trainer:
         self.model = model.to(self.group.device)
         if self.group.device.type == "cpu":
             keep_freed_memory()
-        self.average = EMA(self.model, config.ema)
+        self.average = EMA(self.model, config.ema, part=self.model.averaged())
         self.step, self.seconds, self.metrics = 0, 0.0, {}
         self._best = math.inf
         self._meter = Meter()
@@ -212,7 +212,7 @@ class Trainer:
         lr = c.lr * warmup_cosine(self.step, fraction, warmup=c.warmup, final=c.final_lr)
         micro_batches = encoded(self._augment(batch), self.representation, device=self.group.device, parts=c.accumulate)
         values: dict[str, float] = {"lr": lr}
-        self.model.train()
+        self.model.train().advance(fraction)
         for optimizer in self._optimizers:
             with only(optimizer.parameters, among=self._trainable):
                 result = optimizer.step(micro_batches, step=self.step + 1, lr=lr)
