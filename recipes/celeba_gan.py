@@ -1,6 +1,7 @@
 """GAN on faces: noise in, a picture out.
 
-python recipes/celeba_gan.py --data.root ~/img_align_celeba --train.minutes 40 --folder runs/celeba_gan
+python recipes/celeba_gan.py --data.root ~/celeba --extractor runs/faces --train.minutes 40 --folder runs/celeba_gan
+python recipes/celeba_gan.py --data.root ~/celeba --model.generator.labels attributes --folder runs/celeba_cgan
 """
 
 from __future__ import annotations
@@ -10,8 +11,9 @@ from functools import partial
 from pathlib import Path
 
 from synthgen.data.augmentation import Mirror
-from synthgen.data.image_folder import ImageFolder
-from synthgen.evaluation.gan_pictures import write_noise_sheet
+from synthgen.data.celeba import CelebA
+from synthgen.evaluation.frechet import judged
+from synthgen.latent.noise_sheet import write_noise_sheet
 from synthgen.models import GAN
 from synthgen.models.adversarial import Rules
 from synthgen.nn.disturbance import Disturbance
@@ -20,38 +22,46 @@ from synthgen.script import run
 from synthgen.training import Trainer
 from synthgen.training.seeding import seed_everything
 
+RULES = Rules(game="hinge", r1=0.1, disturbance=Disturbance(translation=0.1))
+TRAIN = Trainer.Config(
+    minutes=40,
+    batch_size=32,
+    lr=3e-3,
+    betas=(0.0, 0.99),
+    weight_decay=0.0,
+    grad_clip=1e3,
+    ema=0.998,
+    precision="bfloat16",
+)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
     """Everything that this run depends on."""
 
-    data: ImageFolder.Config = field(default_factory=ImageFolder.Config)
-    representation: Pixels = field(default_factory=lambda: Pixels(height=32, width=32, channels=3, levels=None))
-    model: GAN.Config = field(default_factory=lambda: GAN.Config(rules=Rules(disturbance=Disturbance(translation=0.1))))
+    data: CelebA.Config = field(default_factory=CelebA.Config)
+    representation: Pixels = Pixels(height=32, width=32, channels=3, levels=None)
+    model: GAN.Config = field(default_factory=lambda: GAN.Config(rules=RULES))
     augment: Mirror = field(default_factory=Mirror)
-    train: Trainer.Config = field(
-        default_factory=lambda: Trainer.Config(
-            minutes=40, batch_size=32, lr=1e-3, betas=(0.0, 0.99), weight_decay=0.0, grad_clip=1e3, precision="bfloat16"
-        )
-    )
+    train: Trainer.Config = TRAIN
+    extractor: Path | None = None
+    """Run of `celeba_classifier.py`, to measure a Frechet distance in its features."""
     folder: Path = Path("runs/celeba_gan")
     """Where the checkpoint, the log and the pictures go."""
     seed: int = 0
-    """Seed of the first weights."""
+    """Seed of the first weights, and of what is drawn."""
 
 
 def main(recipe: Recipe) -> None:
     """Train, and draw faces."""
     seed_everything(recipe.seed)
-    data = ImageFolder(recipe.data, recipe.representation)
-    model = GAN(data.spec, recipe.model)
-    trainer = Trainer(model, recipe.representation, recipe.train, recipe.folder)
-    sample = partial(write_noise_sheet, model=trainer.average.model, representation=recipe.representation)
-    trainer.fit(
-        data.train,
-        augment=recipe.augment,
-        on_sample=lambda t: sample(recipe.folder / "samples" / f"{t.step:07d}.png", examples=data.test),
-    )
+    data, pixels = CelebA(recipe.data, recipe.representation), recipe.representation
+    trainer = Trainer(GAN(data.spec, recipe.model), pixels, recipe.train, recipe.folder)
+    model, sheet = trainer.average.model, recipe.folder / "samples" / "sheet.png"
+    sample = partial(write_noise_sheet, sheet, model, pixels, data.test, seed=recipe.seed)
+    trainer.fit(data.train, augment=recipe.augment, on_sample=lambda _: sample())
+    if trainer.group.rank == 0:
+        print(f"{judged(model, pixels, data.train, recipe.extractor, seed=recipe.seed)}\n\npictures: {sheet}")
 
 
 if __name__ == "__main__":

@@ -210,3 +210,19 @@ class FrechetJudge:
             real=self.real.count,
             floor=frechet_distance(self.others, self.real),
         )
+
+
+def judged(
+    model: GenerativeModel, representation: ImageRepresentation, real: Images, extractor: Path | None, *, seed: int = 0
+) -> str:
+    """The distance of a model's pictures from the `real` ones as a line, or how to have it where there is no extractor.
+
+    A model that is given labels gets those of real pictures, evenly chosen.
+    """
+    if extractor is None:
+        return "no extractor to measure a Frechet distance with; train one with recipes/celeba_classifier.py"
+    judge = FrechetJudge(Extractor.load(extractor), real)
+    labels = real.batch(torch.linspace(0, len(real) - 1, judge.count).long()).labels
+    device = next(model.parameters()).device
+    rng = torch.Generator(device).manual_seed(seed)
+    return str(judge.judge(drawn(model, representation, judge.count, labels=labels, rng=rng)))

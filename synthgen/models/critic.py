@@ -27,7 +27,7 @@ class Critic(nn.Module):
     class Config:
         """Size and shape of the network."""
 
-        channels: tuple[int, ...] = (64, 128, 256)
+        channels: tuple[int, ...] = (32, 64, 128)
         """Width at each depth, fine to coarse."""
         strides: tuple[tuple[int, ...], ...] = ((2, 2), (2, 2), (2, 2))
         """Downsampling to each depth along each axis."""

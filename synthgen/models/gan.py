@@ -10,13 +10,15 @@ from torch import Tensor, nn
 from synthgen import checks
 from synthgen.nn.condition import LabelEncoder
 from synthgen.records import Batch, DataSpec, Labels
+from synthgen.signal.normal_noise import normal_noise
 
 from .adversarial import AdversarialModel, Rules
+from .base import Latent
 from .critic import Critic
 from .decoder import Decoder, Upsampler, check_config
 
 
-class GAN(AdversarialModel):
+class GAN(AdversarialModel, Latent):
     """Noise, and labels where there are any, to an example.
 
     The network is that of `Decoder`, so that noise and labels shape every level of it and not the first alone
@@ -36,7 +38,7 @@ class GAN(AdversarialModel):
             default_factory=lambda: Decoder.Config(
                 labels=(),
                 dim=128,
-                channels=(256, 256, 128, 128, 64, 64),
+                channels=(128, 128, 64, 64, 32, 32),
                 strides=((1, 1), (2, 2), (1, 1), (2, 2), (1, 1)),
                 patch=(2, 2),
             )
@@ -64,14 +66,14 @@ class GAN(AdversarialModel):
         return self.critic(x, labels)
 
     @torch.no_grad()
-    def generate(self, z: Tensor, labels: Labels) -> Tensor:
+    def decode(self, z: Tensor, labels: Labels) -> Tensor:
         """Noise (n, latents) and labels -> examples (n, *spec.shape)."""
         checks.shape("noise", z, (None, self.latents))
         return self.generator(z, labels).float()
 
     @torch.no_grad()
     def sample(self, n: int, labels: Labels, *, rng: torch.Generator) -> Tensor:
-        return self.generate(draw(n, self.latents, rng), labels)
+        return self.decode(normal_noise(n, (self.latents,), rng=rng), labels)
 
 
 class Generator(nn.Module):
@@ -99,8 +101,3 @@ class Generator(nn.Module):
 def mapping(latents: int, dim: int) -> nn.Sequential:
     """Noise (n, latents) -> vectors (n, dim)."""
     return nn.Sequential(nn.Linear(latents, dim), nn.SiLU(), nn.Linear(dim, dim))
-
-
-def draw(n: int, latents: int, rng: torch.Generator) -> Tensor:
-    """Noise (n, latents), of which the first rows are the same however many there are."""
-    return torch.stack([torch.randn(latents, generator=rng, device=rng.device) for _ in range(n)])

@@ -14,16 +14,18 @@ from synthgen import checks
 from synthgen.nn.condition import LabelEncoder
 from synthgen.nn.conv import Patches, ResidualBlock, Upsample, conv, downsample
 from synthgen.records import Batch, DataSpec, Labels
+from synthgen.signal.normal_noise import normal_noise
 
 from .adversarial import AdversarialModel, Rules
+from .base import Latent
 from .critic import Judge
-from .gan import draw, mapping
+from .gan import mapping
 
 PATCH = 2
 """Entries along each axis that a position of a level's grid holds."""
 
 
-class ProgressiveGAN(AdversarialModel):
+class ProgressiveGAN(AdversarialModel, Latent):
     """Noise, and labels where there are any, to an example, at a resolution that doubles along every axis in training.
 
     A new level fades in: its output, and what the critic sees of it, are blended with the older level's. Deviations
@@ -96,7 +98,7 @@ class ProgressiveGAN(AdversarialModel):
         return self.critic(x, labels, level=self.level, blend=float(self.blend))
 
     @torch.no_grad()
-    def generate(self, z: Tensor, labels: Labels) -> Tensor:
+    def decode(self, z: Tensor, labels: Labels) -> Tensor:
         """Noise (n, latents) and labels -> examples (n, *spec.shape), repeated where the stage's are smaller."""
         checks.shape("noise", z, (None, self.latents))
         x = self.generator(z, labels, level=self.level, blend=float(self.blend)).float()
@@ -104,7 +106,7 @@ class ProgressiveGAN(AdversarialModel):
 
     @torch.no_grad()
     def sample(self, n: int, labels: Labels, *, rng: torch.Generator) -> Tensor:
-        return self.generate(draw(n, self.latents, rng), labels)
+        return self.decode(normal_noise(n, (self.latents,), rng=rng), labels)
 
 
 class GrowingGenerator(nn.Module):

@@ -9,6 +9,7 @@ from synthgen import checkpoint
 from synthgen.checks import UserError
 from synthgen.models import GAN, MODELS, Decoder, GenerativeModel
 from synthgen.models.adversarial import Rules
+from synthgen.models.base import Latent
 from synthgen.models.critic import Critic, Spread
 from synthgen.records import Batch, DataSpec, Field
 from synthgen.representations import Pixels
@@ -34,7 +35,7 @@ def rng(seed: int = 0) -> torch.Generator:
 
 
 def test_it_is_a_generative_model_that_checkpoints_know():
-    assert MODELS["gan"] is GAN and issubclass(GAN, GenerativeModel)
+    assert MODELS["gan"] is GAN and issubclass(GAN, GenerativeModel) and issubclass(GAN, Latent)
 
 
 @pytest.mark.parametrize("shape", [(1, 16), (2, 13), (3, 8, 12), (1, 9, 7), (1, 4, 8, 4)])
@@ -62,7 +63,7 @@ def test_the_same_noise_gives_the_same_example_whatever_the_batch():
 def test_labels_shape_examples_and_scores():
     model = build((1, 16), labels=("kind", "height"))
     z = torch.randn(1, 5).expand(3, -1)
-    by_kind = model.generate(z, {"kind": torch.tensor([0, 1, -1])})
+    by_kind = model.decode(z, {"kind": torch.tensor([0, 1, -1])})
     assert (by_kind[0] - by_kind[1]).abs().max() > 1e-5 and (by_kind[0] - by_kind[2]).abs().max() > 1e-5
     scores = model.score(by_kind[:1].expand(3, -1, -1), {"kind": torch.tensor([0, 1, -1])})
     assert len(set(scores.tolist())) == 3

@@ -65,8 +65,8 @@ def test_a_new_level_begins_as_the_old_one_enlarged():
     labels = {"kind": torch.tensor([0, 1, 2])}
     old = model.generator(z, labels, level=0, blend=1.0)
     torch.testing.assert_close(model.generator(z, labels, level=1, blend=0.0), doubled(old))
-    before = model.generate(z, labels)
-    after = at(model, 0.2).generate(z, labels)
+    before = model.decode(z, labels)
+    after = at(model, 0.2).decode(z, labels)
     assert model.level == 1
     torch.testing.assert_close(before, after)
 
