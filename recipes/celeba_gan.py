@@ -14,8 +14,9 @@ from synthgen.data.augmentation import Mirror
 from synthgen.data.celeba import CelebA
 from synthgen.evaluation.frechet import judged
 from synthgen.latent.noise_sheet import write_noise_sheet
-from synthgen.models import GAN
+from synthgen.models import GAN, Decoder
 from synthgen.models.adversarial import Rules
+from synthgen.models.critic import Critic
 from synthgen.nn.disturbance import Disturbance
 from synthgen.representations import Pixels
 from synthgen.script import run
@@ -23,16 +24,7 @@ from synthgen.training import Trainer
 from synthgen.training.seeding import seed_everything
 
 RULES = Rules(game="hinge", r1=0.1, disturbance=Disturbance(translation=0.1))
-TRAIN = Trainer.Config(
-    minutes=40,
-    batch_size=32,
-    lr=3e-3,
-    betas=(0.0, 0.99),
-    weight_decay=0.0,
-    grad_clip=1e3,
-    ema=0.998,
-    precision="bfloat16",
-)
+ADAM = {"lr": 3e-3, "betas": (0.0, 0.99), "weight_decay": 0.0, "grad_clip": 1e3, "ema": 0.998}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,13 +35,25 @@ class Recipe:
     representation: Pixels = Pixels(height=32, width=32, channels=3, levels=None)
     model: GAN.Config = field(default_factory=lambda: GAN.Config(rules=RULES))
     augment: Mirror = field(default_factory=Mirror)
-    train: Trainer.Config = TRAIN
+    train: Trainer.Config = Trainer.Config(minutes=40, batch_size=32, precision="bfloat16", **ADAM)
     extractor: Path | None = None
     """Run of `celeba_classifier.py`, to measure a Frechet distance in its features."""
     folder: Path = Path("runs/celeba_gan")
     """Where the checkpoint, the log and the pictures go."""
     seed: int = 0
     """Seed of the first weights, and of what is drawn."""
+
+
+TINY = Recipe(
+    representation=Pixels(height=16, width=16, channels=3, levels=None),
+    model=GAN.Config(
+        latents=4,
+        generator=Decoder.Config(labels=("attributes",), dim=8, channels=(8, 4), strides=((2, 2),), patch=(2, 2)),
+        critic=Critic.Config(channels=(4, 8), strides=((4, 4), (2, 2))),
+        rules=RULES,
+    ),
+    train=Trainer.Config(steps=4, batch_size=4, device="cpu"),
+)
 
 
 def main(recipe: Recipe) -> None:
