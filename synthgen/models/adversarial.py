@@ -91,7 +91,11 @@ class AdversarialModel(GenerativeModel):
 
     def loss(self, batch: Batch) -> Loss:
         """The generator's."""
-        scores = self.score(self.rules.disturbance(self.fake(batch)), batch.labels).float()
+        return self.game_loss(self.fake(batch), batch.labels)
+
+    def game_loss(self, fake: Tensor, labels: Labels) -> Loss:
+        """What the generator loses by examples that it made; the part `fake` is the critic's mean score."""
+        scores = self.score(self.rules.disturbance(fake), labels).float()
         return Loss(generator_loss(self.rules.game, scores), {"fake": scores.mean()})
 
     def critic_loss(self, batch: Batch) -> Loss:

@@ -9,13 +9,13 @@ from torch import Tensor, nn
 
 from synthgen import checks
 from synthgen.nn.condition import LabelEncoder
-from synthgen.records import Batch, DataSpec, Labels
+from synthgen.records import Batch, DataSpec, Labels, Loss
 from synthgen.signal.normal_noise import normal_noise
 
 from .adversarial import AdversarialModel, Rules
 from .base import Latent
 from .critic import Critic
-from .decoder import Decoder, Upsampler, check_config
+from .decoder import Criterion, Decoder, Upsampler, check_config, mean_absolute_error
 
 
 class GAN(AdversarialModel, Latent):
@@ -33,7 +33,9 @@ class GAN(AdversarialModel, Latent):
         """Size and shape of both networks, and how they learn."""
 
         latents: int = 64
-        """Length of the noise vector."""
+        """Length of the noise vector; 0 for a generator that makes one example of given labels."""
+        reconstruction: float = 0.0
+        """Weight of the error beside the game, for a generator that is to make the very example of the labels."""
         generator: Decoder.Config = field(
             default_factory=lambda: Decoder.Config(
                 labels=(),
@@ -49,14 +51,34 @@ class GAN(AdversarialModel, Latent):
         rules: Rules = field(default_factory=Rules)
         """How both learn."""
 
+        @property
+        def labels(self) -> tuple[str, ...]:
+            """Labels that both networks are given."""
+            return self.generator.labels
+
     config: Config
 
-    def __init__(self, spec: DataSpec, config: Config) -> None:
+    def __init__(self, spec: DataSpec, config: Config, criterion: Criterion = mean_absolute_error) -> None:
+        """`criterion` is the error that `Config.reconstruction` weighs."""
         super().__init__(spec, config, config.rules)
-        checks.between("latents", config.latents, 1, 8192)
-        self.latents = config.latents
+        checks.between("latents", config.latents, 0 if config.labels else 1, 8192)
+        checks.between("reconstruction", config.reconstruction, 0, 1e6)
+        self.latents, self.criterion = config.latents, criterion
         self.generator = Generator(spec, config.generator, latents=config.latents)
         self.critic = Critic(spec, config.critic, config.generator.labels)
+
+    def loss(self, batch: Batch) -> Loss:
+        made = self.fake(batch)
+        game = self.game_loss(made, batch.labels)
+        if not self.config.reconstruction:
+            return game
+        error = self.criterion(made.float(), batch)
+        return Loss(game.total + self.config.reconstruction * error.total, {**game.parts, **error.parts})
+
+    def adopt(self, decoder: Decoder) -> None:
+        """Give the generator the weights of a decoder of its shape, to go on training from."""
+        own = self.generator.state_dict()
+        self.generator.load_state_dict(own | decoder.state_dict())
 
     def fake(self, batch: Batch) -> Tensor:
         z = torch.randn(len(batch), self.latents, device=batch.x.device)
@@ -84,7 +106,7 @@ class Generator(nn.Module):
         if config.body != "cnn":
             raise checks.UserError(f"body={config.body!r} of a generator must be 'cnn'")
         check_config(spec, config)
-        self.mapping = mapping(latents, config.dim)
+        self.mapping = mapping(latents, config.dim) if latents else None
         fields = tuple(spec.field(name) for name in config.labels)
         table = 64 if config.encoding == "embedding" else None
         self.encoder = LabelEncoder(fields, config.dim, table=table, dropout=config.label_dropout) if fields else None
@@ -92,12 +114,23 @@ class Generator(nn.Module):
 
     def forward(self, z: Tensor, labels: Labels) -> Tensor:
         """Noise (n, latents) and labels -> examples (n, *spec.shape)."""
-        vector = self.mapping(z)
-        if self.encoder:
-            vector = vector + self.encoder(labels, len(z))
-        return self.body(vector, labels)
+        parts = [self.mapping(z)] if self.mapping else []
+        parts += [self.encoder(labels, len(z))] if self.encoder else []
+        return self.body(sum(parts), labels)
 
 
 def mapping(latents: int, dim: int) -> nn.Sequential:
     """Noise (n, latents) -> vectors (n, dim)."""
     return nn.Sequential(nn.Linear(latents, dim), nn.SiLU(), nn.Linear(dim, dim))
+
+
+def as_decoder(model: GAN) -> Decoder:
+    """The generator alone, where it takes no noise: a `Decoder` like any that was trained without a critic.
+
+    Raises:
+        UserError: it takes noise.
+    """
+    checks.equal("latents", model.latents, "those of a decoder", 0)
+    decoder = Decoder(model.spec, model.config.generator)
+    decoder.load_state_dict(model.generator.state_dict())
+    return decoder.eval().requires_grad_(False)
