@@ -1,4 +1,4 @@
-"""A critic listens to the notes of a spectrogram decoder, so that what is between partials becomes as rough as real.
+"""A critic for the spectrogram decoder, so that what is between the partials of its notes becomes as rough as real.
 
 python recipes/notes_gan.py --data.root ~/notes --train.minutes 10 --folder runs/notes_gan
 python recipes/benchmarks/texture.py --data.root ~/notes --checkpoints spectrogram runs/notes_gan
@@ -69,9 +69,8 @@ def main(recipe: Recipe) -> None:
     model.adopt(decoder)
     trainer = Trainer(model, sound, recipe.train, recipe.folder)
     average, options = trainer.average.model, {"augment": Retune(), "provenance": start}
-    trainer.fit(
-        data.train, on_sample=lambda t: write_samples(average, sound, data.valid, t.folder, step=t.step), **options
-    )
+    options["on_sample"] = lambda t: write_samples(average, sound, data.valid, t.folder, step=t.step)
+    trainer.fit(data.train, **options)
     if trainer.group.rank == 0:
         report = evaluate(average, sound, data, limit=recipe.limit, seed=recipe.seed)
         print(f"{report.table()}\n\nnotes and pictures: {recipe.folder / 'samples'}")

@@ -37,9 +37,8 @@ def main(benchmark: Benchmark) -> None:
         loaded = checkpoint.load(path)
         data = NSynth(as_in_training(benchmark.data, loaded.provenance), loaded.representation)
         options = {"limit": benchmark.limit, "seed": benchmark.seed}
-        print(
-            f"{path}, split {data.split_hash[:12]}\n  {judge_part(loaded.model, loaded.representation, data.test, **options)}"
-        )
+        texture = judge_part(loaded.model, loaded.representation, data.test, **options)
+        print(f"{path}, split {data.split_hash[:12]}\n  {texture}")
 
 
 if __name__ == "__main__":

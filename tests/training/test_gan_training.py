@@ -127,16 +127,16 @@ def test_growing_follows_the_budget(tmp_path):
     assert levels[-1] == (1, 1.0)
 
 
-@pytest.mark.parametrize("game", ["nonsaturating", "hinge", "wasserstein"])
-def test_a_gan_recovers_modes_and_means_by_label(tmp_path, game):
-    penalty = {"r1": 0.0, "gradient_penalty": 10.0, "every": 1} if game == "wasserstein" else {"r1": 0.05, "every": 4}
-    rules = Rules(game=game, **penalty)
-    options = {"steps": 400, "batch_size": 64, "lr": 5e-3, "betas": (0.0, 0.99), "log_every": 400, "ema": 0.98}
+@pytest.mark.slow
+@pytest.mark.parametrize("game", ["nonsaturating", "hinge"])
+def test_a_gan_recovers_mean_and_spread_by_label_and_loses_no_mode(tmp_path, game):
+    rules = Rules(game=game, r1=0.05, every=4)
+    options = {"steps": 300, "batch_size": 32, "lr": 5e-3, "betas": (0.0, 0.99), "log_every": 300, "ema": 0.98}
     run = trainer(tmp_path, rules=rules, save_every=0, **options)
     run.fit(TwoModes())
     for side, sign in ((0, -1), (1, 1)):
         labels = {"side": torch.full((400,), side)}
         made = run.average.model.sample(400, labels, rng=torch.Generator().manual_seed(0)).mean((1, 2)) * sign
-        assert made.mean().item() == pytest.approx(0.5, abs=0.12)
-        near = [(made - mode).abs().lt(0.12).float().mean().item() for mode in MODES]
-        assert min(near) > 0.15 and sum(near) > 0.7, (game, side, near)
+        assert made.mean().item() == pytest.approx(0.5, abs=0.1)
+        assert made.std().item() == pytest.approx(0.2, abs=0.08)
+        assert 0.25 < (made < 0.5).float().mean() < 0.75
