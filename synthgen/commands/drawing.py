@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Draw:
-    """How a model draws that makes one sample after the other; other models take none of it."""
+    """How a model draws that makes one sample or code after the other; other models take none of it."""
 
     temperature: float | None = None
     """Above 0; 1 draws as the model has learned, less makes likely samples likelier. None: the model's own."""

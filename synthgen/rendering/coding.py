@@ -83,7 +83,7 @@ class Coder:
         except UserError as error:
             raise UserError(f"{where}: {error}") from error
         return SoundCodes(
-            recording="" if isinstance(sound, np.ndarray) else Path(sound).name,
+            recording="" if isinstance(sound, np.ndarray) else _printable(Path(sound).name),
             sample_rate=self.representation.sample_rate,
             samples=len(audio),
             levels=self.representation.levels,
@@ -241,6 +241,10 @@ def shares_of(steps: int, share: float | None) -> list[float]:
         return [share]
     checks.between("steps", steps, 2, MOST)
     return [i / (steps - 1) for i in range(steps)]
+
+
+def _printable(name: str) -> str:
+    return "".join(letter if letter.isprintable() else "?" for letter in name)
 
 
 def _in_pieces(steps: int, make: Callable[[int, int], Tensor], *, axis: int, entries: int) -> Tensor:

@@ -17,6 +17,7 @@ FORMAT = "synthgen-codes-1"
 MAX_BYTES = 1 << 26
 MAX_LEVELS = 1 << 15
 """16 bits hold a code."""
+MAX_NAME = 255
 TENSOR = "codes"
 
 
@@ -55,6 +56,10 @@ class Coded:
         checks.between("sample_rate", self.sample_rate, 1, 10_000_000)
         checks.between("samples", self.samples, 1, 2**31)
         checks.between("levels", self.levels, 2, MAX_LEVELS)
+        for name in ("recording", "model", "coded_by"):
+            text = getattr(self, name)
+            if len(text) > MAX_NAME or not text.isprintable():
+                raise UserError(f"{name} of {len(text)} characters must be at most {MAX_NAME} that can be printed")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -59,6 +59,8 @@ def _with(**change):
         (_with(**{**TOLD, "samples": "many"}), r"codes.samples='many' must be a whole number"),
         (_with(**{**TOLD, "samples": -1}), r"samples=-1 must be between 1 and"),
         (_with(**{**TOLD, "more": 1}), r"codes has no field more"),
+        (_with(**{**TOLD, "recording": "a\nb"}), r"recording of 3 characters must be at most 255 that can be printed"),
+        (_with(**{**TOLD, "model": "m" * 256}), r"model of 256 characters must be at most 255 that can be printed"),
         (_with(recording="a.wav"), r"codes lacks field sample_rate"),
         (save({"codes": CODES}, metadata={"format": sound_codes.FORMAT, "of": json.dumps(TOLD)}), r"they are int64"),
         (save({"codes": CODES.astype(np.int16)}, metadata={"format": sound_codes.FORMAT}), "'of'"),
