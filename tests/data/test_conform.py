@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from synthgen.data.conform import SAMPLE_RATE, SAMPLES, UnusableError, read_note
+from synthgen.data import conform
+from synthgen.data.conform import SAMPLE_RATE, SAMPLES, UnusableError, looks_clipped, read_note, read_sound
 
 
 def sine(rate, *, seconds=1.0, hz=440.0, peak=0.5):
@@ -84,3 +85,31 @@ def test_a_file_that_is_no_audio_is_unreadable(tmp_path):
     (tmp_path / "a.wav").write_bytes(b"RIFF but not really")
     with pytest.raises(UnusableError, match=r"a\.wav"):
         read_note(tmp_path / "a.wav", shortest=0.1)
+
+
+WHOLE = {"sample_rate": 16_000, "shortest": 0.1, "longest": 20.0}
+
+
+@pytest.mark.parametrize("rate", [8000, 44_100])
+def test_a_whole_sound_keeps_its_length_and_loudness(tmp_path, rate):
+    audio, remarks = read_sound(write(tmp_path / "a.wav", sine(rate, seconds=9), rate), **WHOLE)
+    assert (audio.shape, audio.dtype, remarks) == ((9 * 16_000,), np.float32, [])
+    assert np.sqrt(np.mean(audio[4000:-4000] ** 2)) == pytest.approx(0.5 / np.sqrt(2), rel=1e-3)
+
+
+def test_a_sound_too_long_or_of_too_many_values_is_refused(tmp_path, monkeypatch):
+    path = write(tmp_path / "a.wav", sine(8000, seconds=3), 8000)
+    with pytest.raises(UnusableError, match="lasts more than 2 s; cut it into parts"):
+        read_sound(path, **{**WHOLE, "longest": 2.0})
+    monkeypatch.setattr(conform, "MOST_VALUES", 20_000)
+    with pytest.raises(UnusableError, match="has 1 channels of 24000 samples; mix it down first"):
+        read_sound(path, **WHOLE)
+
+
+def test_clipping_in_any_channel_is_remarked_on(tmp_path):
+    left = sine(16_000, peak=0.4)
+    channels = np.stack([left, sine(16_000, peak=3.0).clip(-1, 1)], axis=1)
+    _, remarks = read_sound(write(tmp_path / "a.wav", channels, 16_000), **WHOLE)
+    assert remarks == ["clipped, which adds partials that were not played"]
+    assert not looks_clipped(left)
+    assert not looks_clipped(np.zeros(0))

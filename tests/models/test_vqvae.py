@@ -55,6 +55,16 @@ def test_codes_are_as_the_spec_says_and_decode_to_examples(model):
     assert all((grid - 1) * step < size * 0.5 <= grid * step for (grid, step), size in spread)
 
 
+def test_between_the_vectors_of_codes_there_are_other_examples(model):
+    codes = model.eval().encode(torch.randn(2, *model.spec.shape))
+    z = model.embed(codes)
+    assert z.shape == (2, model.quantizer.dim, *model.code_spec.shape[1:])
+    assert torch.equal(model.decode_embedded(z), model.decode(codes))
+    assert model.decode_embedded(z.mean(0, keepdim=True)).shape == (1, *model.spec.shape)
+    with pytest.raises(UserError, match="codes has shape"):
+        model.decode_embedded(z[..., :-1])
+
+
 def test_any_size_is_coded(model):
     for more in (1, 7):
         fixed = 1 if model.config.groups else 0  # the entries of a frame are channels
