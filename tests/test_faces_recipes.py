@@ -37,15 +37,15 @@ def test_models_are_trained_and_compared_on_a_page(faces, tmp_path, capsys):
     for line in (
         f"| way | side, pixels | numbers | PSNR, dB | FD[{name}] |",
         "| PCA, 2 axes | 8 | 2 |",
-        "| vae | 8 | 2 | ",
+        "| gan | 8 | - | - |",
     ):
         assert line in told and line in page
     assert "| autoencoder, mixture of 10 | 8 | 2 | - |" in page and "All is noise." in page and "FID" not in page
     with Image.open(tmp_path / "all" / "sheet.png") as sheet:
-        # real; PCA, autoencoder and VAE rebuilt and drawn; the mixture drawn
+        # real; PCA, autoencoder and VAE rebuilt and drawn; the mixture and the GAN drawn
         assert sheet.width > 12 * 56 and sheet.height > 9 * 56
     # the same runs, given
-    again = replace(tiny, runs=tuple(tmp_path / "all" / run for run in ("autoencoder", "vae")), folder=tmp_path / "two")
+    again = replace(tiny, runs=tuple(tmp_path / "all" / run for run in ("autoencoder", "gan")), folder=tmp_path / "two")
     recipe.main(again)
     wanted = [line for line in told.splitlines() if line.startswith("| autoencoder, Gaussian | 8")]
     assert wanted[0].rsplit("|", 2)[0] in capsys.readouterr().out  # but for the milliseconds
