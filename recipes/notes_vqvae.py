@@ -34,7 +34,7 @@ class Recipe:
     autoencoder: VQVAE.Config = CODER
     coding: Trainer.Config = CODING
     prior: CodeWaveNet.Config = CodeWaveNet.Config(labels=LABELS, dropout=0.1)
-    train: Trainer.Config = replace(CODING, minutes=30, batch_size=32)
+    train: Trainer.Config = replace(CODING, minutes=35, batch_size=32, lr=3e-3)
     copies: int = 2
     """Retuned copies of each note, in codes, that the prior learns from."""
     folder: Path = Path("runs/notes_vqvae")

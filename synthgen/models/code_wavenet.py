@@ -82,7 +82,7 @@ class CodeWaveNet(Autoregressive):
             h, skipped = layer(h, gate[..., None])
             skip = skip + skipped
         before = F.pad(self.before(x[:, :-1]), (0, 0, 0, 0, 1, 0)).cumsum(1)
-        parameters = self.readout(skip[:, None].expand_as(before), before)
+        parameters = self.readout(skip, before)
         return parameters if self.spec.shape[0] > 1 else parameters[:, :, 0]
 
     def init_cache(self, labels: Labels, n: int) -> Cache:
@@ -98,9 +98,10 @@ class CodeWaveNet(Autoregressive):
         if previous is not None:
             cache.frame[:, (code - 1) % count] = previous
         if code == 0:
-            cache.skip, cache.before = self._step_frame(cache, frame), 0.0
+            cache.skip, cache.before = self._step_frame(cache, frame), None
         else:
-            cache.before = cache.before + self.before.row(code - 1, cache.frame[:, code - 1])
+            added = self.before.row(code - 1, cache.frame[:, code - 1])
+            cache.before = added if cache.before is None else cache.before + added
         cache.position += 1
         return self.readout.one(code, cache.skip, cache.before)
 
@@ -129,7 +130,7 @@ class Cache:
         convs: Past inputs of each layer.
         frame: The newest code of each place in a frame, (n, C).
         skip: Of this frame, (n, S).
-        before: What the codes of this frame so far add, (n, S).
+        before: What the codes of this frame so far add, (n, S); None before the first.
         position: Codes taken.
     """
 
@@ -137,7 +138,7 @@ class Cache:
     convs: list[ConvCache]
     frame: Tensor
     skip: Tensor | None = None
-    before: Tensor | float = 0.0
+    before: Tensor | None = None
     position: int = 0
 
 
@@ -167,29 +168,28 @@ class CodeLayers(nn.Module):
     def __init__(self, count: int, size: int, levels: int, *, dropout: float) -> None:
         super().__init__()
         self.dropout = dropout
-
-        def weight(rows: int, gain: float = 1.0) -> nn.Parameter:
-            return nn.Parameter(gain * torch.randn(count, rows, size) / math.sqrt(size))
-
-        self.context, self.before, self.hidden = weight(size), weight(size), weight(size)
-        self.out, self.bias = weight(levels, 0.1), nn.Parameter(torch.zeros(count, levels))
-        self.first = nn.Parameter(torch.zeros(count, size))
+        self.context = nn.ModuleList(nn.Linear(size, size) for _ in range(count))
+        self.before = nn.ModuleList(nn.Linear(size, size, bias=False) for _ in range(count - 1))
+        self.hidden = nn.ModuleList(nn.Linear(size, size) for _ in range(count))
+        self.out = nn.ModuleList(nn.Linear(size, levels) for _ in range(count))
+        with torch.no_grad():
+            for out in self.out:
+                out.weight.mul_(0.1)
 
     def forward(self, skip: Tensor, before: Tensor) -> Tensor:
-        """Skips and sums of the codes before, both (B, C, S, T) -> logits (B, levels, C, T)."""
-        skip, before = (v.transpose(2, 3) for v in (skip, before))
-        every = [self._logits(c, skip[:, c], before[:, c]) for c in range(len(self.out))]
+        """Skips (B, S, T) and what the codes before add (B, C, S, T) -> logits (B, levels, C, T)."""
+        skip, before = skip.transpose(1, 2), before.transpose(2, 3)
+        every = [self.one(c, skip, before[:, c]) for c in range(len(self.out))]
         return torch.stack(every, dim=1).movedim(-1, 1)
 
-    def one(self, code: int, skip: Tensor, before: Tensor | float) -> Tensor:
-        """The same of one code: (n, S) and (n, S) -> (n, levels)."""
-        return self._logits(code, skip, before if isinstance(before, Tensor) else torch.zeros_like(skip))
-
-    def _logits(self, code: int, skip: Tensor, before: Tensor) -> Tensor:
-        h = F.linear(F.relu(skip), self.context[code], self.first[code]) + F.linear(before, self.before[code])
+    def one(self, code: int, skip: Tensor, before: Tensor | None) -> Tensor:
+        """The same of one code: (..., S) and (..., S), which the first code has no use for -> (..., levels)."""
+        h = self.context[code](F.relu(skip))
+        if code:
+            h = h + self.before[code - 1](before)
         h = F.dropout(F.relu(h), self.dropout, self.training)
-        h = F.relu(h + F.linear(h, self.hidden[code]))
-        return F.linear(h, self.out[code], self.bias[code])
+        h = F.relu(h + self.hidden[code](h))
+        return self.out[code](h)
 
 
 def _check(spec: DataSpec, config: CodeWaveNet.Config) -> None:
