@@ -2,7 +2,7 @@
 
 python recipes/digits_vae.py --data.root ~/mnist --folder runs/digits_vae
 python recipes/digits_vae.py --data.root ~/mnist --model.labels digit --folder runs/digits_cvae
-python recipes/digits_vae.py --small True --train.minutes 2 --folder runs/small_digits_vae
+python recipes/digits_vae.py --small --train.minutes 2 --folder runs/small_digits_vae
 """
 
 from __future__ import annotations
