@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from itertools import chain, pairwise
 from pathlib import Path
 from typing import get_args
 
@@ -84,15 +84,18 @@ class LatentSpace:
     @classmethod
     def fit_in_parts(cls, parts: Iterable[Tensor], *, axes: int) -> LatentSpace:
         """A PCA-Gaussian of more points than fit into memory, given as parts (n, *shape); see `axes`."""
-        shapes: list[tuple[int, ...]] = []
+        others = iter(parts)
+        start = next(others, None)
+        checks.between("number of points", 0 if start is None else len(start), 1, 2**62)
+        shape = tuple(start.shape[1:])
 
-        def flat() -> Iterable[Tensor]:
-            for part in parts:
-                shapes[:] = [tuple(part.shape[1:])]
+        def flat() -> Iterator[Tensor]:
+            for part in chain([start], others):
+                checks.shape("points", part, (None, *shape))
                 yield part.detach().cpu().flatten(1)
 
         found = fit_axes_in_parts(flat(), axes)
-        return cls(shape=shapes[0], axes=found, density=Normal(len(found)))
+        return cls(shape=shape, axes=found, density=Normal(len(found)))
 
     def with_mixture(self, points: Tensor, members: int, *, rng: torch.Generator) -> LatentSpace:
         """The same axes, with a mixture of Gaussians fitted to points (n, *shape)."""

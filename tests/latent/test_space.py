@@ -161,6 +161,7 @@ def test_flat_directions_have_no_sliders():
         (lambda s, p: LatentSpace.fit(p[:1], rng=generator()), "number of points=1 must be"),
         (lambda s, p: LatentSpace.fit_in_parts([p[:5]], axes=6), "axes=6 must be between 1 and 5"),
         (lambda s, p: LatentSpace.fit_in_parts([], axes=6), "number of points=0 must be"),
+        (lambda s, p: LatentSpace.fit_in_parts([p, p[:, :1]], axes=6), r"points has shape \(300, 1, 3, 4\), expected"),
         (lambda s, p: LatentSpace.fit(p * math.nan, axes=3, rng=generator()), "points to fit axes to must be finite"),
         (lambda s, p: LatentSpace.fit(p, density="flat", rng=generator()), "density='flat' is not known"),
         (lambda s, p: LatentSpace.fit(p, solver="fast", rng=generator()), "solver='fast' is not known"),
