@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import tempfile
 import time
 from dataclasses import dataclass
@@ -41,6 +42,8 @@ class Benchmark:
     """Semitones between samples."""
     velocities: int = 3
     """Velocity layers."""
+    workers: int = 2
+    """Processes that make samples; 0 for one a core."""
 
 
 def main(options: Benchmark) -> None:
@@ -50,14 +53,15 @@ def main(options: Benchmark) -> None:
     over the velocities of a key; correlation, that with the model's note, tuned, up to the cross-fade of its loop.
     """
     synthesizer = Synthesizer.load(options.model)
-    print(f"{machine()}, load {os.getloadavg()[0]:.1f}; {options.model}, keys {options.keys}, seed 0\n")
+    place = f"{machine()}, load {os.getloadavg()[0]:.1f}; {options.workers} processes"
+    print(f"{place}; {options.model}, keys {options.keys}, every {options.step}., seed 0\n")
     print(HEADING, "|---" * HEADING.count(" | ") + "|---|", sep="\n")
     for name in options.instruments.split(","):
         order = Order(instrument=name, keys=options.keys, step=options.step, velocities=options.velocities)
         with tempfile.TemporaryDirectory() as folder:
-            started, busy = time.perf_counter(), time.process_time()
-            report = export(synthesizer, order, "sf2", Path(folder, "out"))
-            seconds, busy = time.perf_counter() - started, time.process_time() - busy
+            started, busy = time.perf_counter(), _processor_seconds()
+            report = export(synthesizer, order, "sf2", Path(folder, "out"), workers=options.workers)
+            seconds, busy = time.perf_counter() - started, _processor_seconds() - busy
             player, size = Fluid(report.path, gain=1.0), report.path.stat().st_size / 1e6
             samples = json.loads(Path(folder, "out", "export.json").read_text())["samples"]
             figures = [_compare(synthesizer, player, name, sample) for sample in samples]
@@ -66,6 +70,12 @@ def main(options: Benchmark) -> None:
         made = f"{len(samples)} | {report.looped} | {seconds:.0f} | {busy:.1f} | {size:.1f}"
         tuning = f"{max(cents):.1f} ({len(cents)})" if cents else "-"
         print(f"| {name} | {made} | {tuning} | {np.ptp(gains, axis=1).max():.3f} | {min(f[2] for f in figures):.5f} |")
+
+
+def _processor_seconds() -> float:
+    """Of this process and of those that it started and that have ended."""
+    used = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return sum(usage.ru_utime + usage.ru_stime for usage in used)
 
 
 def _compare(synthesizer: Synthesizer, player: Fluid, name: str, sample: dict) -> tuple[float | None, float, float]:

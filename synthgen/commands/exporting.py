@@ -35,6 +35,8 @@ class Export:
     """Samples per second, from the model's own to 44100."""
     seed: int = 0
     """The same seed gives the same instrument."""
+    workers: int = 0
+    """Processes; 0 for one a core where there is enough to do."""
     draw: tyro.conf.OmitArgPrefixes[Draw] = Draw()
     """Models that draw one sample after the other."""
 
@@ -47,7 +49,8 @@ class Export:
         names = ("keys", "step", "velocities", "sample_rate", "seed")
         order = Order(instrument=self._blended(), **{name: getattr(self, name) for name in names})
         synthesizer = Synthesizer.load(self.model)
-        print(export(synthesizer, order, self.kind, self.out, sampling=self.draw.sampling()))
+        options = {"sampling": self.draw.sampling(), "workers": self.workers}
+        print(export(synthesizer, order, self.kind, self.out, **options))
 
     def _blended(self) -> str:
         """The instrument, or a blend of it with others; a blend that names it too is taken as it is."""

@@ -33,6 +33,8 @@ class Midi:
     Others are played by the instrument of their name, or by the nearest of their family."""
     seed: int = 0
     """The same seed gives the same file."""
+    workers: int = 0
+    """Processes; 0 for one a core where there is enough to do."""
     draw: tyro.conf.OmitArgPrefixes[Draw] = Draw()
     """Models that draw one sample after the other."""
 
@@ -53,7 +55,8 @@ class Midi:
         remarks += [f"{score.drums} notes of drums (channel 10) are left out"] if score.drums else []
         for remark in remarks:
             print(f"synthgen: {remark}", file=sys.stderr)
-        performance = perform(synthesizer, score, instruments, seed=self.seed, sampling=self.draw.sampling())
+        options = {"seed": self.seed, "sampling": self.draw.sampling(), "workers": self.workers}
+        performance = perform(synthesizer, score, instruments, **options)
         if performance.transposed:
             low, high = (f"{pitch:g}" for pitch in synthesizer.pitches)
             print(f"synthgen: {performance.transposed} notes outside {low} to {high} are transposed", file=sys.stderr)

@@ -51,3 +51,8 @@ def prepare(model: Model, precision: Precision) -> Model:
             raise UserError(f"precision='bfloat16' is for models that draw by a CNN, not {kind}; leave it out")
         model.body = InBfloat16(body)
     return model.to(memory_format=torch.channels_last)
+
+
+def precision_of(model: Model) -> Precision:
+    """What a model was prepared with."""
+    return "bfloat16" if isinstance(getattr(model, "body", None), InBfloat16) else "float32"

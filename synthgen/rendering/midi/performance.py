@@ -12,10 +12,9 @@ import numpy as np
 
 from synthgen.rendering.midi.score import Played, Score
 from synthgen.rendering.mixing import mix, normalised
-from synthgen.rendering.note import Note
 from synthgen.rendering.request import Request, parse_seed
-from synthgen.rendering.sampler.making import make, probe
-from synthgen.rendering.sampler.sample import RELEASE_SECONDS, Character, play, to_sample
+from synthgen.rendering.sampler.making import Wanted, make, probe
+from synthgen.rendering.sampler.sample import RELEASE_SECONDS, Character, Sample, play
 from synthgen.rendering.synthesizer import Synthesizer
 
 if TYPE_CHECKING:
@@ -64,6 +63,7 @@ def perform(
     *,
     seed: int = 0,
     sampling: Sampling | None = None,
+    workers: int = 1,
 ) -> Performance:
     """Play a song.
 
@@ -77,6 +77,7 @@ def perform(
         instruments: An instrument for every program of it.
         seed: Seed of every note.
         sampling: See `Synthesizer.note`.
+        workers: Processes; 1 works here, 0 takes one a core where there is enough to do.
 
     Raises:
         UserError: the model cannot play that.
@@ -90,9 +91,9 @@ def perform(
     names = sorted({made.instrument for made in asked})
     characters = {name: probe(synthesizer, replace(plain, instrument=name), sampling=sampling) for name in names}
     notes = sorted(asked)
-    requests = [replace(plain, instrument=n.instrument, pitch=n.key, velocity=n.velocity) for n in notes]
-    made = zip(notes, make(synthesizer, requests, sampling), strict=True)
-    voices = (voice for which, note in made for voice in _voices(which, note, asked[which], characters))
+    wanted = [_wanted(plain, which, characters[which.instrument]) for which in notes]
+    made = zip(notes, make(synthesizer, wanted, sampling=sampling, workers=workers), strict=True)
+    voices = (voice for which, sample in made for voice in _voices(which, sample, asked[which], characters))
     total = mix(voices, seconds=score.seconds + RELEASE_SECONDS[1], sample_rate=synthesizer.sample_rate)
     audio, gain_db = normalised(total)
     return Performance(
@@ -105,12 +106,16 @@ def perform(
     )
 
 
+def _wanted(plain: Request, made: _Made, character: Character) -> Wanted:
+    request = replace(plain, instrument=made.instrument, pitch=made.key, velocity=made.velocity)
+    return Wanted(request=request, character=character, key=made.key)
+
+
 def _voices(
-    made: _Made, note: Note, played: Sequence[Played], characters: Mapping[str, Character]
+    made: _Made, sample: Sample, played: Sequence[Played], characters: Mapping[str, Character]
 ) -> Iterator[tuple[float, np.ndarray]]:
     """Where each note begins that is played by one that was made, and what is heard of it."""
-    character = characters[made.instrument]
-    sample = to_sample(note, character, key=made.key)
+    release = characters[made.instrument].release_seconds
     for one in played:
-        options = {"release_seconds": character.release_seconds, "semitones": one.key - made.key}
+        options = {"release_seconds": release, "semitones": one.key - made.key}
         yield one.begin, play(sample, seconds=one.seconds, **options) * np.float32(one.gain)

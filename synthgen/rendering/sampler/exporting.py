@@ -20,9 +20,9 @@ from synthgen.rendering.request import Instrument, Repertoire, Request
 from synthgen.rendering.sampler.decent_sampler import dspreset
 from synthgen.rendering.sampler.export_folder import replacing, write_manifest
 from synthgen.rendering.sampler.instrument import Region, SampledInstrument
-from synthgen.rendering.sampler.making import make, probe
+from synthgen.rendering.sampler.making import Wanted, make, probe
 from synthgen.rendering.sampler.preview import preview
-from synthgen.rendering.sampler.sample import Character, to_sample
+from synthgen.rendering.sampler.sample import Character
 from synthgen.rendering.sampler.sfz import sfz
 from synthgen.rendering.sampler.soundfont2 import soundfont
 from synthgen.rendering.sampler.zones import Zone, cover, sampled_keys, sampled_velocities
@@ -93,7 +93,13 @@ class Report:
 
 
 def export(
-    synthesizer: Synthesizer, order: Order, kind: Kind, folder: Path, *, sampling: Sampling | None = None
+    synthesizer: Synthesizer,
+    order: Order,
+    kind: Kind,
+    folder: Path,
+    *,
+    sampling: Sampling | None = None,
+    workers: int = 1,
 ) -> Report:
     """Write the file that a sampler opens, samples beside it where the kind has them, a preview and a manifest.
 
@@ -106,6 +112,7 @@ def export(
         kind: "sfz", "dspreset" (DecentSampler) or "sf2" (SoundFont).
         folder: New, empty, or an earlier export, which is replaced.
         sampling: See `Synthesizer.note`.
+        workers: Processes; 1 works here, 0 takes one a core where there is enough to do.
 
     Raises:
         UserError: the model cannot play that, or the folder holds something else or cannot be written.
@@ -114,11 +121,11 @@ def export(
     with replacing(folder) as partial:
         character = probe(synthesizer, prototype, sampling=sampling)
         requests = [replace(prototype, pitch=float(zone.root), velocity=float(zone.velocity)) for zone in zones]
-        notes = make(synthesizer, requests, sampling)
-        samples = [
-            to_sample(note, character, key=zone.root, sample_rate=order.sample_rate)
-            for zone, note in zip(zones, notes, strict=True)
+        wanted = [
+            Wanted(request=request, character=character, key=zone.root, sample_rate=order.sample_rate)
+            for zone, request in zip(zones, requests, strict=True)
         ]
+        samples = list(make(synthesizer, wanted, sampling=sampling, workers=workers))
         gain = min(1.0, 1 / max(max(float(np.abs(s.audio).max(initial=0)) for s in samples), 1e-9))
         regions = [
             Region(zone=zone, sample=replace(sample, audio=sample.audio * np.float32(gain)))

@@ -149,6 +149,15 @@ def test_the_same_order_gives_the_same_bytes_and_replaces_an_earlier_export(fold
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
+@pytest.mark.slow
+def test_processes_make_the_same_bytes_and_fail_in_one_line(folders, synthesizer, tmp_path):
+    export(synthesizer, ORDER, "sfz", tmp_path / "out", workers=2)
+    assert contents(tmp_path / "out") == contents(folders / "sfz")
+    with pytest.raises(UserError, match="workers=257 must be between 0 and 256"):
+        export(synthesizer, ORDER, "sfz", tmp_path / "other", workers=257)
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
 def test_a_blend_at_the_models_own_rate(synthesizer, tmp_path):
     order = Order(instrument="flute=0.5,violin=0.5", step=24, velocities=1, sample_rate=16000)
     report = export(synthesizer, order, "dspreset", tmp_path / "out")

@@ -2,9 +2,12 @@
 
 import os
 import struct
+from itertools import pairwise
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from synthgen.checks import UserError
 from synthgen.data import fluid
@@ -12,7 +15,7 @@ from synthgen.data.tuning import measure
 from synthgen.rendering.sampler.instrument import Region, SampledInstrument
 from synthgen.rendering.sampler.loops import with_loop
 from synthgen.rendering.sampler.sample import Sample
-from synthgen.rendering.sampler.soundfont2 import soundfont
+from synthgen.rendering.sampler.soundfont2 import KEY_RANGE, SAMPLE_ID, VELOCITY_RANGE, soundfont
 from synthgen.rendering.sampler.zones import cover
 
 RATE = 44100
@@ -116,3 +119,41 @@ def test_the_chunks_fill_the_file(instrument):
     assert position == len(content)
     data = [b"phdr", b"pbag", b"pmod", b"pgen", b"inst", b"ibag", b"imod", b"igen", b"shdr"]
     assert names == [b"LIST", b"ifil", b"isng", b"INAM", b"ISFT", b"LIST", b"smpl", b"LIST", *data]
+
+
+def chunk(content, name):
+    """What a chunk of that name holds."""
+    start = content.index(name) + 8
+    return content[start : start + struct.unpack("<I", content[start - 4 : start])[0]]
+
+
+def zones_of(content):
+    """The generators of each zone of the instrument that plays a sample, the last of each kind counting."""
+    bags = [first for first, _ in struct.iter_unpack("<HH", chunk(content, b"ibag"))]
+    generators = list(struct.iter_unpack("<HH", chunk(content, b"igen")))
+    zones = [dict(generators[a:b]) for a, b in pairwise(bags)]
+    return [zone for zone in zones if SAMPLE_ID in zone]
+
+
+@settings(deadline=None, max_examples=30)
+@given(
+    st.sets(st.integers(0, 127), min_size=1, max_size=88).map(sorted),
+    st.sets(st.integers(1, 127), min_size=1, max_size=5).map(sorted),
+)
+def test_every_key_and_velocity_plays_exactly_one_sample(keys, velocities):
+    """And the one that was made nearest to it, as the file itself says."""
+    sample = Sample(audio=np.full(2, 0.1, np.float32), sample_rate=RATE, loop=None, tune=0)
+    cover_all = [Region(zone=zone, sample=sample) for zone in cover(keys, velocities)]
+    content = soundfont(SampledInstrument(name="x", release_seconds=0.4, regions=tuple(cover_all)))
+    names = [row[0].rstrip(b"\0").decode() for row in struct.iter_unpack("<20sIIIIIBbHH", chunk(content, b"shdr"))]
+    plays = np.full((128, 128), -1)
+    for zone in zones_of(content):
+        (low, high), (soft, loud) = (divmod(zone[kind], 256)[::-1] for kind in (KEY_RANGE, VELOCITY_RANGE))
+        assert (plays[low : high + 1, soft : loud + 1] == -1).all()
+        plays[low : high + 1, soft : loud + 1] = zone[SAMPLE_ID]
+    assert (plays[:, 1:] >= 0).all()
+    assert (plays[:, 0] == -1).all()
+    for key, velocity in ((0, 1), (60, 64), (127, 127)):
+        root, layer = (int(part) for part in names[plays[key, velocity]].split("-"))
+        assert abs(root - key) == min(abs(k - key) for k in keys)
+        assert abs(layer - velocity) == min(abs(v - velocity) for v in velocities)
