@@ -163,6 +163,8 @@ def _parsed(path: Path) -> mido.MidiFile:
         raise UserError(f"{path}: cannot read ({error.strerror}); name a MIDI file") from error
     if len(content) > MOST_BYTES:
         raise UserError(f"{path}: is larger than {MOST_BYTES // 2**20} MiB; cut it into parts")
+    if not content:
+        raise UserError(f"{path}: is empty; name a MIDI file")
     if not content.startswith(b"MThd"):
         raise UserError(f"{path}: is no MIDI file; name a standard one (.mid)")
     try:
@@ -186,7 +188,7 @@ def _timed(song: mido.MidiFile, path: Path) -> Iterator[tuple[float, mido.Messag
         now += mido.tick2second(message.time, song.ticks_per_beat, tempo)
         if message.type == "set_tempo":
             tempo = message.tempo
-        elif hasattr(message, "channel"):
+        elif not message.is_meta and hasattr(message, "channel"):  # a meta message may bear a channel, too
             if now > 60 * MOST_MINUTES:
                 raise UserError(f"{path}: lasts more than {MOST_MINUTES} minutes; cut it into parts")
             yield now, message

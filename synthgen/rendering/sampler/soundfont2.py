@@ -21,6 +21,8 @@ ENGINE = "EMU8000"
 NAME_BYTES = 20
 SILENCE = 46
 """Zeros after every sample (6.1)."""
+SHORTEST = 48
+"""Samples that a recording has at least (7.10); shorter ones end in silence."""
 ENVELOPE_DB = 100.0
 """By how much a release falls in the time that its generator says (8.1.2, releaseVolEnv)."""
 MONO = 1
@@ -49,7 +51,7 @@ def soundfont(instrument: SampledInstrument) -> bytes:
         _chunk(b"INAM", _text(instrument.name)),
         _chunk(b"ISFT", _text("synthgen")),
     ]
-    audio = [to_int16(region.sample.audio) for region in instrument.regions]
+    audio = [_at_least(SHORTEST, to_int16(region.sample.audio)) for region in instrument.regions]
     pool = b"".join(samples.astype("<i2").tobytes() + bytes(2 * SILENCE) for samples in audio)
     lists = [
         _list(b"INFO", information),
@@ -57,6 +59,10 @@ def soundfont(instrument: SampledInstrument) -> bytes:
         _list(b"pdta", [*_preset(instrument), *_instrument(instrument), _headers(instrument.regions, audio)]),
     ]
     return _chunk(b"RIFF", b"sfbk" + b"".join(lists))
+
+
+def _at_least(count: int, samples: np.ndarray) -> np.ndarray:
+    return np.pad(samples, (0, max(count - len(samples), 0)))
 
 
 def _preset(instrument: SampledInstrument) -> list[bytes]:

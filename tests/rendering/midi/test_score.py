@@ -122,14 +122,29 @@ def test_drums_are_counted_and_left_out(tmp_path):
 
 
 WHOLE = song(
-    [MetaMessage("track_name", name="x"), on(60), control(64, 1), off(60, BEAT), Message("sysex", data=[1, 2])]
+    [
+        MetaMessage("track_name", name="x"),
+        MetaMessage("channel_prefix", channel=200),
+        MetaMessage("set_tempo", tempo=400_000),
+        on(60),
+        control(64, 1),
+        Message("pitchwheel", pitch=99),
+        off(60, BEAT),
+        Message("sysex", data=[1, 2]),
+    ]
 )
+
+
+def test_a_meta_message_for_a_channel_that_does_not_exist_is_no_note(tmp_path):
+    (tmp_path / "song.mid").write_bytes(WHOLE)
+    (note,) = read_score(tmp_path / "song.mid").notes
+    assert (note.key, note.seconds) == (60, pytest.approx(0.4))
 
 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", "is no MIDI file; name a standard one"),
+        (b"", "is empty; name a MIDI file"),
         (b"RIFF" + WHOLE, "is no MIDI file; name a standard one"),
         (WHOLE[:20], "is cut off; get it again"),
         (WHOLE[:-5], "is cut off; get it again"),

@@ -121,6 +121,16 @@ def test_the_chunks_fill_the_file(instrument):
     assert names == [b"LIST", b"ifil", b"isng", b"INAM", b"ISFT", b"LIST", b"smpl", b"LIST", *data]
 
 
+def test_a_recording_that_is_next_to_nothing_is_long_enough():
+    """The specification asks for 48 samples; a silent note is kept as one."""
+    sample = Sample(audio=np.zeros(1, np.float32), sample_rate=RATE, loop=None, tune=None)
+    regions = tuple(Region(zone=zone, sample=sample) for zone in cover([60], [100]))
+    content = soundfont(SampledInstrument(name="x", release_seconds=1.0, regions=regions))
+    (_, start, end, *_), _ = struct.iter_unpack("<20sIIIIIBbHH", chunk(content, b"shdr"))
+    assert end - start == 48
+    assert len(chunk(content, b"smpl")) == 2 * (48 + 46)
+
+
 def chunk(content, name):
     """What a chunk of that name holds."""
     start = content.index(name) + 8
