@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from synthgen.data.mnist import MNIST
+from synthgen.evaluation.classifier import judge_classes
 from synthgen.evaluation.picture_coding import evaluate_picture_coding, write_coded_sheet
 from synthgen.evaluation.pixel_report import held_out_bits_per_dim
 from synthgen.models import VQVAE, GatedPixelCNN, PictureCodes
@@ -34,8 +35,8 @@ class Recipe:
     train: Trainer.Config = Trainer.Config(minutes=6, batch_size=16, lr=5e-3, ema=0.998, validate_every=200, **MUON)
     folder: Path = Path("runs/mnist_vqvae")
     """Where the checkpoint of both, the log and the pictures go; the autoencoder has a folder of its own inside."""
-    per_class: int = 6
-    """Pictures of each class on the sheet."""
+    per_class: int = 100
+    """Pictures to generate of each class for the classifier."""
     seed: int = 0
     """Seed of the first weights."""
 
@@ -64,8 +65,9 @@ def main(recipe: Recipe) -> None:
     if trainer.group.rank == 0:
         print(evaluate_picture_coding(codes, data.test).table(), end="\n\n")
         print(held_out_bits_per_dim(prior, codes, test, train=train).table(element="code"), end="\n\n")
-        write_coded_sheet(sheet, prior, codes, data.test, per_class=recipe.per_class)
-        print(f"pictures: {sheet}")
+        write_coded_sheet(sheet, prior, codes, data.test)
+        print(judge_classes(prior, codes, data, seen=recipe.representation, per_class=recipe.per_class).line())
+        print(f"\npictures: {sheet}")
 
 
 if __name__ == "__main__":

@@ -43,9 +43,14 @@ VARIANTS: dict[str, Mapping[str, Any]] = {
     "cosine": {"distance": "cosine", "dim": 8},
     "finite scalar": {"levels": (8, 8, 4)},
     "residual, 2 x 16": {"stages": 2, "codes": 16},
-    OTHER: {},
 }
 """Changes to `CHOSEN`; the default also starts from data and replaces what is hardly used."""
+OTHERS: dict[str, Mapping[str, Any]] = {
+    OTHER: {"rotation_trick": True},
+    f"{OTHER}, straight through": {"straight_through": True},
+    f"{OTHER}, straight through, decay 0.99": {"straight_through": True, "decay": 0.99},
+}
+"""Options of that library's quantizer, each beside its initialisation by k-means and replacement of dead codes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,15 +73,15 @@ class Benchmark:
 
 
 class OtherQuantizer(Quantizer):
-    """That of `OTHER`, with its initialisation by k-means and its replacement of dead codes."""
+    """That of `OTHER`."""
 
-    def __init__(self, levels: int, dim: int, *, decay: float) -> None:
+    def __init__(self, levels: int, dim: int, options: Mapping[str, Any]) -> None:
         from vector_quantize_pytorch import VectorQuantize
 
         super().__init__()
         self.levels, self.dim = levels, dim
-        options = {"kmeans_init": True, "threshold_ema_dead_code": 2, "accept_image_fmap": True}
-        self.layer = VectorQuantize(dim=dim, codebook_size=levels, decay=decay, commitment_weight=1.0, **options)
+        common = {"kmeans_init": True, "threshold_ema_dead_code": 2, "accept_image_fmap": True}
+        self.layer = VectorQuantize(dim=dim, codebook_size=levels, commitment_weight=1.0, **common, **options)
 
     def forward(self, z: Tensor) -> Quantized:
         """As the layer does; it says nothing of dead codes."""
@@ -98,9 +103,9 @@ def measure(benchmark: Benchmark, data: MNIST, name: str) -> str:
     """Train a variant and return its row."""
     b = benchmark
     seed_everything(b.seed)
-    model = VQVAE(data.spec, replace(CHOSEN, **VARIANTS[name]))
-    if name == OTHER:
-        model.quantizer = OtherQuantizer(CHOSEN.codes, CHOSEN.dim, decay=CHOSEN.decay)
+    model = VQVAE(data.spec, replace(CHOSEN, **VARIANTS.get(name, {})))
+    if name in OTHERS:
+        model.quantizer = OtherQuantizer(CHOSEN.codes, CHOSEN.dim, OTHERS[name])
     budget = {"steps": b.steps, "minutes": b.minutes, "batch_size": b.batch_size}
     train = Trainer.Config(**budget, method="muon", lr=b.lr, warmup=50, ema=0.99, save_every=0, seed=b.seed)
     started = time.perf_counter()
@@ -117,8 +122,8 @@ def main(benchmark: Benchmark) -> None:
     """Train and judge the variants one after another, and print the table line by line."""
     b = benchmark
     for name in b.only:
-        checks.one_of("only", name, VARIANTS)
-    there = [name for name in VARIANTS if name != OTHER or importlib.util.find_spec("vector_quantize_pytorch")]
+        checks.one_of("only", name, [*VARIANTS, *OTHERS])
+    there = [*VARIANTS, *(OTHERS if importlib.util.find_spec("vector_quantize_pytorch") else ())]
     data = MNIST(b.data, PICTURES)
     print(f"{machine('cpu')}; {len(data.train)} training and {len(data.test)} test pictures, seed {b.seed}\n")
     columns = ("quantizer", "bits", "codes used", "perplexity", "relative", "PSNR, dB", "steps", "minutes")
