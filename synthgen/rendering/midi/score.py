@@ -156,6 +156,20 @@ def _parsed(path: Path) -> mido.MidiFile:
         import mido
     except ModuleNotFoundError as error:
         raise UserError("playing MIDI files needs mido; pip install 'synthgen[midi]'") from error
+    content = _content(path)
+    try:
+        song = mido.MidiFile(file=io.BytesIO(content))
+    except EOFError as error:
+        raise UserError(f"{path}: is cut off; get it again") from error
+    except (OSError, ValueError, LookupError, TypeError, mido.KeySignatureError) as error:
+        raise UserError(f"{path}: is damaged ({_line(error)}); get it again") from error
+    if song.type not in (0, 1) or song.ticks_per_beat < 1:
+        kind = f"of type {song.type} with {song.ticks_per_beat} ticks a beat"
+        raise UserError(f"{path}: is {kind}; save it as type 0 or 1, timed in beats")
+    return song
+
+
+def _content(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
             content = file.read(MOST_BYTES + 1)
@@ -167,16 +181,7 @@ def _parsed(path: Path) -> mido.MidiFile:
         raise UserError(f"{path}: is empty; name a MIDI file")
     if not content.startswith(b"MThd"):
         raise UserError(f"{path}: is no MIDI file; name a standard one (.mid)")
-    try:
-        song = mido.MidiFile(file=io.BytesIO(content))
-    except EOFError as error:
-        raise UserError(f"{path}: is cut off; get it again") from error
-    except (OSError, ValueError, LookupError, TypeError, mido.KeySignatureError) as error:
-        raise UserError(f"{path}: is damaged ({_line(error)}); get it again") from error
-    if song.type not in (0, 1) or song.ticks_per_beat < 1:
-        kind = f"of type {song.type} with {song.ticks_per_beat} ticks a beat"
-        raise UserError(f"{path}: is {kind}; save it as type 0 or 1, timed in beats")
-    return song
+    return content
 
 
 def _timed(song: mido.MidiFile, path: Path) -> Iterator[tuple[float, mido.Message]]:
