@@ -8,8 +8,10 @@ import pytest
 from PIL import Image
 from test_recipes import ROOT, load
 from toy_faces import write_faces
+from toy_pictures import write_mnist
 
 from synthgen.checks import UserError
+from synthgen.data import chair_builder
 from synthgen.evaluation.frechet import Extractor
 
 
@@ -56,3 +58,42 @@ def test_a_run_that_is_not_there_is_named(faces, tmp_path):
     tiny = replace(recipe.TINY, data=replace(recipe.TINY.data, root=faces), runs=(tmp_path / "none",))
     with pytest.raises(UserError, match=r"no such extractor; train one with recipes/celeba_classifier.py"):
         recipe.main(replace(tiny, extractor=tmp_path / "eye"))
+
+
+@pytest.mark.slow
+def test_one_command_prints_all_figures_from_runs(faces, tmp_path, capsys):
+    names = ("celeba_classifier", "celeba_autoencoder", "celeba_gan", "digits_vae", "chairs_decoder")
+    recipes = {name: load(ROOT / "recipes" / f"{name}.py") for name in names}
+    roots = {"digits_vae": tmp_path / "mnist", "chairs_decoder": tmp_path / "chairs"}
+    (tmp_path / "mnist").mkdir()
+    write_mnist(tmp_path / "mnist")
+    chair_builder.build(chair_builder.Config(out=tmp_path / "chairs", count=3, size=16, workers=1))
+    for name, recipe in recipes.items():
+        tiny = replace(recipe.TINY, folder=tmp_path / name)
+        recipe.main(replace(tiny, data=replace(tiny.data, root=roots.get(name, faces))))
+    capsys.readouterr()
+    images = load(ROOT / "recipes" / "benchmarks" / "images.py")
+    given = images.Benchmark(
+        chairs_data=replace(recipes["chairs_decoder"].TINY.data, root=tmp_path / "chairs"),
+        chairs=(tmp_path / "chairs_decoder",),
+        faces=replace(recipes["celeba_gan"].TINY.data, root=faces),
+        extractor=tmp_path / "celeba_classifier",
+        autoencoder=tmp_path / "celeba_autoencoder",
+        generators=(tmp_path / "celeba_gan",),
+        axes=(1, 3),
+        digits=replace(recipes["digits_vae"].TINY.data, root=tmp_path / "mnist"),
+        vae=tmp_path / "digits_vae",
+        conditional_vae=tmp_path / "digits_vae",
+        page=tmp_path / "page",
+    )
+    images.main(given)
+    told = capsys.readouterr().out
+    assert "- PCA beside scikit-learn's by axes, largest difference 1: " in told and "<= 0.0001: met" in told
+    for line in ("shown views", "held-out views", "silhouettes", "autoencoder ", "celeba_gan: FD[celeba_classifier-"):
+        assert f"- {line}" in told
+    assert "0.00 nats lower; target >= 1.5 lower: NOT MET" in told
+    assert (tmp_path / "page" / "comparison.md").is_file()
+    with pytest.raises(UserError, match="trained on another set"):
+        images.main(replace(given, chairs=(), faces=replace(given.faces, seed=1)))
+    with pytest.raises(UserError, match="no runs are given"):
+        images.main(images.Benchmark())
