@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from synthgen import checkpoint
-from synthgen.models import VQVAE, Decoder, GatedPixelCNN
+from synthgen.models import VQVAE, CodeWaveNet, Decoder, GatedPixelCNN
 from synthgen.models.codes import AudioCodes
 from synthgen.records import Batch, Field
 from synthgen.representations import Spectrogram
@@ -76,13 +76,12 @@ def prior_on_codes(folder: Path, fields: tuple[Field, ...], kind: str) -> Path:
     with torch.random.fork_rng():
         torch.manual_seed(0)
         codes = coded(fields, kind)
-        model = GatedPixelCNN(
-            codes.spec(fields),
-            GatedPixelCNN.Config(channels=4, skip_channels=4, layers=2, dim=4, labels=("instrument", "pitch")),
-        )
+        kind_of_prior = GatedPixelCNN if kind == "grid" else CodeWaveNet
+        size = {"channels": 4, "skip_channels": 4, "layers": 2, "dim": 4, "labels": ("instrument", "pitch")}
+        model = kind_of_prior(codes.spec(fields), kind_of_prior.Config(**size))
         with torch.no_grad():
-            for layer in (model.gates, model.readout.outs[0]):  # so that labels make a difference
-                layer.weight.mul_(100)
+            for layer in (model.gates, *(model.readout.outs if kind == "grid" else model.readout.out)):
+                layer.weight.mul_(100)  # so that labels make a difference
     path = folder / "model.safetensors"
     checkpoint.save(path, model, codes, {"data": {"name": "none"}, "steps": 0})
     return path

@@ -47,7 +47,7 @@ def refusal(capsys, *words):
 def test_a_recording_is_encoded_and_played_again(record, tmp_path, capsys):
     path, codes, direct, again = record("a.wav"), *(tmp_path / name for name in ("x.codes", "y.wav", "z.flac"))
     assert cli.main(["encode", str(path), "--out", str(codes)]) == 0
-    assert capsys.readouterr().out.startswith(f"{codes}: a.wav: 1 x 26 x 4 codes of 16, 0.4 s at 16000 Hz, 1040 bits")
+    assert capsys.readouterr().out.startswith(f"{codes}: a.wav: 4 x 26 codes of 16, 0.4 s at 16000 Hz, 1040 bits")
     assert cli.main(["resynthesize", str(path), "--model", "vqvae", "--seed", "3", "--out", str(direct)]) == 0
     assert cli.main(["resynthesize", str(codes), "--seed", "3", "--out", str(again)]) == 0
     assert capsys.readouterr().out.endswith(f"{again}: recording a.wav, model vqvae, seed 3, 0.4 s at 16000 Hz\n")

@@ -36,7 +36,7 @@ def test_a_note_goes_on_from_a_recording(synthesizer, record):
 def test_codes_before_the_end_of_a_beginning_do_not_know_how_it_goes_on(synthesizer):
     whole = tone(220, seconds=0.5)
     x, known = synthesizer._coder.beginning(synthesizer.encode(whole[:4800]))
-    known = in_time(synthesizer, known)
+    known = in_time(synthesizer, known[None]).reshape(-1, 1 if known.ndim == 1 else 4)
     steps = int(known[:, 0].sum())
     assert steps == 18 - coding.EDGE
     assert known[:steps].all()
