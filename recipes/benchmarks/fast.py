@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -28,7 +29,7 @@ from synthgen.script import run
 from synthgen.threads import one_thread
 
 Draw = Callable[[Labels], Tensor]
-HEADING = "| model | variant | drawn, ms | decoded, ms | x real time | distance, dB | bytes of float32 |"
+HEADING = "| model | variant | drawn, ms | decoded, ms | x real time | levels, dB | distance, dB | bytes of float32 |"
 CONVOLUTIONS = ["Conv"]
 
 
@@ -49,7 +50,11 @@ class Benchmark:
 
 
 def main(benchmark: Benchmark) -> None:
-    """Print a row for each model and variant; the distance is that to what float32 gives, the same seeds."""
+    """Print a row for each model and variant, errors beside what float32 gives of the same seeds.
+
+    Levels are those of a spectrogram as it is drawn, the mean difference; the distance is that of the audio, and so
+    also that of the phases which are found for it.
+    """
     print(f"{machine()}, load {os.getloadavg()[0]:.1f}; {benchmark.notes} notes, seed {benchmark.seed}\n")
     print(HEADING, "|---" * HEADING.count(" | ") + "|---|", sep="\n")
     for name in benchmark.models.split(","):
@@ -61,15 +66,29 @@ def main(benchmark: Benchmark) -> None:
             for labels in notes:
                 for variant, draw in ways.items():
                     made[variant].append(_make(synthesizer, draw, labels, benchmark.seed))
-        reference = [audio for _, _, audio in made["float32"]]
         for variant, rows in made.items():
-            drawn, decoded = (1000 * statistics.median(times) for times in list(zip(*rows, strict=True))[:2])
-            audio = [audio for _, _, audio in rows]
-            off = torch.stack([multi_resolution_distance(a, b) for a, b in zip(audio, reference, strict=True)]).mean()
-            same = sum(torch.equal(a, b) for a, b in zip(audio, reference, strict=True))
-            real = 1000 * synthesizer.info.samples / synthesizer.sample_rate / (drawn + decoded)
-            figures = f"{drawn:.1f} | {decoded:.1f} | {real:.0f} | {off:.3f} | {same} of {len(rows)}"
-            print(f"| {name} | {variant} | {figures} |", flush=True)
+            print(f"| {name} | {variant} | {_figures(synthesizer, rows, made['float32'])} |", flush=True)
+
+
+class Made(NamedTuple):
+    """A note: seconds of processor to draw and to decode it, what was drawn (1, C, *S), and its audio (T,)."""
+
+    drawn: float
+    decoded: float
+    example: Tensor
+    audio: Tensor
+
+
+def _figures(synthesizer: Synthesizer, rows: list[Made], reference: list[Made]) -> str:
+    drawn, decoded = (1000 * statistics.median(getattr(row, name) for row in rows) for name in ("drawn", "decoded"))
+    pairs = list(zip(rows, reference, strict=True))
+    scale = getattr(synthesizer.representation, "range_db", None)
+    off = statistics.mean(float((a.example - b.example).abs().mean()) for a, b in pairs)
+    distance = statistics.mean(float(multi_resolution_distance(a.audio, b.audio)) for a, b in pairs)
+    same = sum(torch.equal(a.audio, b.audio) for a, b in pairs)
+    real = 1000 * synthesizer.info.samples / synthesizer.sample_rate / (drawn + decoded)
+    levels = f"{off * scale / 2:.4f}" if scale else "-"
+    return f"{drawn:.1f} | {decoded:.1f} | {real:.0f} | {levels} | {distance:.3f} | {same} of {len(rows)}"
 
 
 def _variants(
@@ -143,14 +162,13 @@ def _int8(content: bytes, notes: list[Labels]) -> bytes:
         return path.read_bytes()
 
 
-def _make(synthesizer: Synthesizer, draw: Draw, labels: Labels, seed: int) -> tuple[float, float, Tensor]:
-    """Seconds of processor a note to draw and to decode it, and its audio (T,)."""
+def _make(synthesizer: Synthesizer, draw: Draw, labels: Labels, seed: int) -> Made:
     started = time.process_time()
     examples = draw(labels)
-    drawn = time.process_time() - started
+    drawn = (time.process_time() - started) / len(examples)
     started = time.process_time()
     audio = synthesizer.representation.decode(examples[:1], rng=torch.Generator().manual_seed(seed))
-    return drawn / len(examples), time.process_time() - started, audio[0, 0]
+    return Made(drawn, time.process_time() - started, examples[:1], audio[0, 0])
 
 
 if __name__ == "__main__":
