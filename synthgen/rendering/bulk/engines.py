@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from synthgen import checks
+from synthgen import checkpoint, checks
 from synthgen.rendering.bulk.job import Job, Shard
 from synthgen.rendering.bulk.making import Made, Maker
 from synthgen.rendering.bulk.pool import cores, notes_of
@@ -16,6 +16,8 @@ from synthgen.rendering.bulk.shard_files import Totals, write_shard
 MAX_WORKERS = 1024
 WORTHWHILE = 16
 """Notes that a process must have to make before it is started unasked."""
+LOCKSTEP, FEW = 16, 4
+SAMPLE_BY_SAMPLE = {"wavenet", "recurrent"}
 Tell = Callable[[Totals], None]
 
 
@@ -29,6 +31,12 @@ class Engine(Protocol):
             UserError: it cannot be done; finished shards stay.
         """
         ...
+
+
+def chunk(job: Job) -> int:
+    """Notes to make at once: in lockstep where that is faster, else few, for those in hand are lost with a process."""
+    kinds = {checkpoint.describe(info.path)["model"]["name"] for info in job.plan.models}
+    return LOCKSTEP if kinds & SAMPLE_BY_SAMPLE else FEW
 
 
 def maker(job: Job) -> Maker:
@@ -55,7 +63,7 @@ class Local:
         rows = (job.plan.row(index) for shard in shards for index in range(shard.start, shard.stop))
         count = sum(map(len, shards))
         workers = self.workers or min(cores(), -(-count // WORTHWHILE))
-        with notes_of(maker(job), rows, count=count, workers=workers) as notes:
+        with notes_of(maker(job), rows, count=count, workers=workers, chunk=chunk(job)) as notes:
             for shard in shards:
                 write_shard(job, shard, _told(itertools.islice(notes, len(shard)), tell))
 

@@ -22,8 +22,6 @@ AHEAD = 2
 """Chunks that a process has in hand, so that it need not wait for the next."""
 LEAD = 4
 """Chunks a process that may be done before their turn; they wait in memory."""
-LARGEST_CHUNK = 16
-"""What models that draw sample by sample make in lockstep."""
 
 
 def cores() -> int:
@@ -32,7 +30,9 @@ def cores() -> int:
 
 
 @contextmanager
-def notes_of(maker: Maker, rows: Iterable[Row], *, count: int, workers: int) -> Iterator[Iterator[Made]]:
+def notes_of(
+    maker: Maker, rows: Iterable[Row], *, count: int, workers: int, chunk: int = 4
+) -> Iterator[Iterator[Made]]:
     """The notes of `rows`, in their order.
 
     The processes take small chunks of rows, so that all are busy to the end however the notes are cut into shards. They
@@ -43,14 +43,16 @@ def notes_of(maker: Maker, rows: Iterable[Row], *, count: int, workers: int) -> 
         rows: What to make.
         count: How many they are.
         workers: Processes of one thread each; 1 works in this one.
+        chunk: Rows that a process takes at once, fewer where there are few in all; it has two chunks in hand.
 
     Raises:
         UserError: what stopped a process, or that one was lost.
     """
-    chunk = max(1, min(LARGEST_CHUNK, -(-count // (AHEAD * workers))))
+    most = chunk
+    chunk = max(1, min(chunk, -(-count // (AHEAD * workers))))
     workers = min(workers, -(-count // chunk))
     if workers <= 1:
-        yield maker.make_each(rows, LARGEST_CHUNK)
+        yield maker.make_each(rows, most)
         return
     crew: list[_Worker] = []
     context = _context()
