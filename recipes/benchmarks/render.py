@@ -172,10 +172,10 @@ class Hunt:
         """Kill one of its processes at some moment, after starting it where it does not run."""
         if self.process is None or self.process.poll() is not None:
             self.process, self.starts = subprocess.Popen(self.command, **QUIET), self.starts + 1
-        wanted = len(self.stamps) + self._draw(2)
+        wanted = len(self.stamps) + (self._draw(4) > 0)
         while self.process.poll() is None and len(list(self.folder.glob("shards/*"))) < wanted:
             time.sleep(0.01)
-        time.sleep(self._draw(100) / 1000)
+        time.sleep(self._draw(60) / 1000)
         family = [self.process.pid, *_workers(self.process.pid)]
         victim = family[self._draw(len(family))]
         kind = "command" if victim == self.process.pid else "worker"
@@ -214,8 +214,7 @@ def disk(benchmark: Benchmark, folder: Path) -> Iterator[str]:
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
         while process.poll() is None and os.statvfs(place).f_bavail > 4:
             time.sleep(0.01)
-        full = time.perf_counter()
-        message = process.communicate()[1].strip().splitlines()[-1]
+        full, message = time.perf_counter(), process.communicate()[1].strip().splitlines()[-1]
         yield f"exit {process.returncode} {time.perf_counter() - full:.1f} s after it was full: {message}"
         subprocess.run(["mount", "-o", "remount,size=40m", str(place)], check=True)
         done = subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
@@ -261,9 +260,9 @@ def _workers(pid: int) -> list[int]:
     for entry in Path("/proc").glob("[0-9]*/cmdline"):
         with suppress(OSError):
             words = entry.read_bytes().decode(errors="replace")
-            pool = "forkserver" in words and f"\0{pid}\0" not in words
-            number = int(entry.parent.name)
-            found += [number] if (pool or words.startswith("ray::MapWorker")) and pid in _ancestors(number) else []
+            line = _ancestors(int(entry.parent.name))
+            pool = "forkserver" in words and line[0] != pid  # not the server itself, which is idle by now
+            found += [int(entry.parent.name)] if (pool or words.startswith("ray::MapWorker")) and pid in line else []
     return found
 
 

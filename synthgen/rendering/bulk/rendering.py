@@ -10,7 +10,7 @@ from synthgen.rendering.bulk.engines import Engine, Local
 from synthgen.rendering.bulk.job import Job
 from synthgen.rendering.bulk.joining import join
 from synthgen.rendering.bulk.plan import Skipped
-from synthgen.rendering.bulk.shard_files import Totals, clean, finished, forget
+from synthgen.rendering.bulk.shard_files import Totals, clean, finished, forget, recorded
 
 MAX_WORLD = 1_000_000
 
@@ -23,8 +23,8 @@ class Report:
         folder: Where the notes are.
         made: Notes that were rendered now.
         kept: Notes that were there already.
-        missing: Notes that other ranks have not rendered yet.
-        totals: Of the notes that are there, by this and earlier starts.
+        missing: Notes of other ranks, if these have not all rendered theirs yet.
+        totals: Of the notes that are there by this and earlier starts: of all, or of this rank's share.
         skipped: Bad rows of the plan.
         checked: Whether to say what was found amiss.
     """
@@ -44,7 +44,7 @@ class Report:
         parts += [f"{self.totals.clipped} clipped"] if self.totals.clipped and not self.checked else []
         lines = [f"{self.folder}: {', '.join(parts)}"]
         if self.missing:
-            lines.append(f"{self.missing} notes of other ranks are missing; the last to finish writes the manifest")
+            lines.append(f"other ranks render {self.missing} more notes; the last of them writes the manifest")
         if self.checked:
             found = self.totals
             lines.append(
@@ -107,7 +107,7 @@ def render(
     _tidy(job, share, own)
     if fresh:
         forget(job, own)
-    there = finished(job)
+    there = finished(job, own)
     shards = [job.shards[number] for number in own if number not in there]
     kept = sum(len(job.shards[number]) for number in own) - sum(map(len, shards))
     try:
@@ -117,7 +117,8 @@ def render(
                 (engine or Local()).run(job, shards, bar.tell)
     finally:
         _tidy(job, share, own)
-    there = finished(job)
+    whole = recorded(job) == len(job.shards)
+    there = finished(job, range(len(job.shards)) if whole else own)
     missing = len(job.plan) - sum(len(job.shards[number]) for number in there)
     totals = Totals()
     for one in there.values():

@@ -92,15 +92,16 @@ def audio_file(job: Job, name: str) -> Path:
     return job.folder / "audio" / f"{name}.{job.kind}"
 
 
-def finished(job: Job) -> dict[int, Totals]:
-    """The shards that are whole, by number: their records are there, and the files that these tell of."""
-    found: dict[int, Totals] = {}
+def finished(job: Job, shards: Iterable[int]) -> dict[int, Totals]:
+    """Those of `shards` that are whole: their records are there, and the files that these tell of."""
     names = {path.name for path in (job.folder / "audio").iterdir()} if (job.folder / "audio").is_dir() else set()
-    for path in sorted((job.folder / RECORDS).glob("*.jsonl")):
-        number = int(path.stem) if path.stem.isdecimal() else -1
-        if 0 <= number < len(job.shards) and (totals := _whole(job, job.shards[number], names)):
-            found[number] = totals
-    return found
+    found = {number: _whole(job, job.shards[number], names) for number in shards}
+    return {number: totals for number, totals in found.items() if totals}
+
+
+def recorded(job: Job) -> int:
+    """Number of shards that have a record, found by a single look at the folder."""
+    return sum(path.suffix == ".jsonl" for path in (job.folder / RECORDS).glob("[0-9]*"))
 
 
 def read_records(job: Job, shard: Shard) -> Iterator[dict[str, Any]]:
