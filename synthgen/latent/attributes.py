@@ -19,7 +19,7 @@ from .drawing import FromLatents
 from .points import latent_points, multihot_direction
 from .sheets import write_rows
 
-STRENGTHS = (0.0, 0.5, 1.0, 1.5, 2.0)
+STRENGTHS = (0.0, 1.0, 2.0, 3.0)
 """How often a direction is added."""
 FACES = 6
 COUNTED = 4000

@@ -42,6 +42,11 @@ class Axes:
         even = torch.full((size,), 1 / size)
         return Axes(middle=torch.zeros(size), directions=torch.eye(size), deviations=torch.ones(size), explained=even)
 
+    def ordered(self, order: Tensor) -> Axes:
+        """The same axes in another order, given by their numbers (k,)."""
+        parts = {name: getattr(self, name)[order] for name in ("directions", "deviations", "explained")}
+        return Axes(middle=self.middle, **parts)
+
     def first(self, k: int) -> Axes:
         """The first k of them: what scikit-learn's PCA of k components has."""
         checks.between("number of axes", k, 1, len(self))

@@ -22,6 +22,8 @@ from .paths import Kind
 from .points import latent_points
 from .space import LatentSpace
 
+COUNTED = 1000
+"""Held-out pictures at most by which latents are put in order."""
 COLUMNS, SLIDERS, LEGS, FRAMES = 12, 5, 3, 8
 """Pictures a line, axes that are swept, ways between pictures, and frames of each."""
 
@@ -123,6 +125,8 @@ def gallery_of(
 def write_vae(folder: Path, model: VAE, representation: ImageRepresentation, part: Images, *, seed: int = 0) -> Path:
     """Write the sheets of a `Gallery` of a VAE, and of a conditional one ``classes.png``; return the first sheet.
 
+    Sliders are the latents themselves, those that differ most between held-out pictures first.
+
     Args:
         folder: Made where there is none.
         model: In eval mode.
@@ -130,7 +134,8 @@ def write_vae(folder: Path, model: VAE, representation: ImageRepresentation, par
         part: Held-out pictures, of which the first are shown.
         seed: Of what is drawn.
     """
-    gallery = gallery_of(model, representation, part, LatentSpace.normal(model.latents), seed=seed)
+    used = latent_points(model, representation, part, limit=COUNTED)
+    gallery = gallery_of(model, representation, part, LatentSpace.normal(model.latents, points=used), seed=seed)
     told = gallery.drawer.labels
     for field in part.spec.fields:
         if field.name in told and field.kind == "category":

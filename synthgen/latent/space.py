@@ -47,9 +47,16 @@ class LatentSpace:
         checks.equal("sliders of the density", self.density.size, "number of axes", len(self.axes))
 
     @classmethod
-    def normal(cls, size: int) -> LatentSpace:
-        """Standard normal: the prior of a VAE's latents, or a GAN's noise."""
-        return cls(shape=(size,), axes=Axes.standard(size), density=Normal(size))
+    def normal(cls, size: int, *, points: Tensor | None = None) -> LatentSpace:
+        """Standard normal: the prior of a VAE's latents, or a GAN's noise.
+
+        Its axes are the coordinates; where `points` (n, size) are given, those along which they scatter most are first.
+        """
+        axes = Axes.standard(size)
+        if points is not None:
+            checks.shape("points", points, (None, size))
+            axes = axes.ordered(points.detach().cpu().var(0, correction=0).argsort(descending=True, stable=True))
+        return cls(shape=(size,), axes=axes, density=Normal(size))
 
     @classmethod
     def fit(

@@ -132,6 +132,17 @@ def test_a_great_circle_keeps_its_distance_from_the_middle():
     assert torch.isfinite(space.path(torch.stack([a, a, 0 * a]), steps=3, kind="spherical")).all()
 
 
+def test_a_normal_space_may_begin_with_the_axes_that_are_used():
+    points = torch.randn(50, 3, generator=generator()) * torch.tensor([0.1, 2.0, 1.0])
+    space = LatentSpace.normal(3, points=points)
+    assert space.at({0: 1.5}).tolist() == [0, 1.5, 0]
+    assert space.at({2: 1.5}).tolist() == [1.5, 0, 0]
+    torch.testing.assert_close(space.reconstruct(points), points)
+    assert (space.sample(5000, rng=generator()).std(0) - 1).abs().max() < 0.05
+    with pytest.raises(UserError, match="points has shape"):
+        LatentSpace.normal(4, points=points)
+
+
 @pytest.mark.parametrize("density", ["normal", "mixture"])
 def test_a_saved_space_is_the_same(points, tmp_path, density):
     space = LatentSpace.fit(points, axes=4, density=density, members=2, rng=generator())
