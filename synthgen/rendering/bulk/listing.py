@@ -166,9 +166,9 @@ class _Reader:
             return None
         columns = []
         for column, parse, default in self._columns:
-            cells = [row.get(column, default) for row in rows]
-            kinds = set(map(type, cells))
-            if len(kinds) > 1 or not kinds <= {str, int, float}:
+            cells = [default if (cell := row.get(column)) is None else cell for row in rows]
+            kinds = set(map(type, cells)) - {str}
+            if len(kinds) > 1 or not kinds <= {int, float}:  # 1, 1.0 and True are the same key
                 return None
             known = {cell: parse(cell) for cell in dict.fromkeys(cells)}
             columns.append([known[cell] for cell in cells])

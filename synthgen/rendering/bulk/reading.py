@@ -24,8 +24,8 @@ MEASURED = frozenset(
 )
 """Columns of what was rendered, which say nothing of what to render: a rendered set may be a plan."""
 ALLOWED = MEASURED.union(KNOWN)
-NAMES = {"note_str": "id", "instrument_str": "instrument"}
-"""What NSynth calls columns."""
+NUMBERS = ("pitch", "velocity", "seed", "duration", "model", WEIGHTS)
+"""Columns that an `examples.json` calls by the same name."""
 HINT = f"give a CSV of columns {','.join(COLUMNS[:3])}[,{','.join(COLUMNS[3:])}], JSON lines, Parquet, or --grid"
 
 
@@ -165,11 +165,10 @@ def _nsynth_rows(path: Path, places: dict[int, str]) -> Rows:
 def _entry(name: str, entry: Any) -> Mapping[str, Any] | UserError:
     if not isinstance(entry, dict):
         return UserError("must be a table of labels such as instrument_str, pitch and velocity")
-    renamed = {NAMES.get(key, key): value for key, value in entry.items() if key != "instrument"}
-    cells = {key: value for key, value in renamed.items() if key in KNOWN}
-    if cells.setdefault("id", name) != name:
-        return UserError(f"note_str={cells['id']!r} must equal the note's key; mend one of them")
-    return _checked(cells)
+    if entry.get("note_str", name) != name:
+        return UserError(f"note_str={entry['note_str']!r} must equal the note's key; mend one of them")
+    cells = {"id": name, "instrument": entry.get("instrument_str")}
+    return _weighted(cells | {key: entry[key] for key in NUMBERS if key in entry})
 
 
 def _parquet_rows(path: Path, _: dict[int, str]) -> Rows:

@@ -1,3 +1,4 @@
+import importlib.metadata
 import json
 import os
 
@@ -237,6 +238,16 @@ def test_a_number_of_workers_that_cannot_be(count):
 def test_a_shard_size_that_cannot_be(job, tmp_path, size):
     with pytest.raises(UserError, match=rf"^shard_size={size} must be between 1 and 1e\+06$"):
         job(tmp_path, shard_size=size)
+
+
+def test_a_package_that_is_missing_is_one_line(job, tmp_path, monkeypatch):
+    def missing(name):
+        raise importlib.metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(importlib.metadata, "version", missing)
+    with pytest.raises(UserError, match=r"^parquet needs \w+; pip install 'synthgen\[parquet\]'$"):
+        render(job(tmp_path / "out", layout="parquet"), HERE)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_too_many_files_are_refused(model, tmp_path):
