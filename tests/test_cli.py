@@ -138,6 +138,7 @@ def test_a_grid_is_rendered(tmp_path):
         (("--grid", "--rank", "2", "--world", "2"), "rank=2 must be between 0 and 1"),
         (("--grid", "--address", "auto"), "--address must come with --engine ray"),
         (("--grid", "--resume", "--fresh"), "give either --resume, the default, or --fresh"),
+        (("--grid", "--device", "cdua"), "device='cdua' cannot be used here (Expected one of cpu, cuda"),
         (("--grid", "--dry-run", "--rate", "0"), "rate=0.0 must be between 1e-09 and 1e+09"),
         (("--grid", "--dry-run", "--measure", "0"), "measure=0 must be between 1 and 10000"),
     ],

@@ -109,7 +109,9 @@ class Render:
 
             return Ray(address=self.address, workers=self.workers)
         from synthgen.rendering.bulk.engines import Local
+        from synthgen.rendering.bulk.making import check_device
 
+        check_device(self.device)  # before the folder becomes that of a render on this device
         if self.address is not None:
             raise checks.UserError("--address must come with --engine ray")
         return Local(self.workers)

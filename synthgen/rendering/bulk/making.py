@@ -90,6 +90,7 @@ class Maker:
         if model not in self._loaded:
             from synthgen.rendering.synthesizer import Synthesizer
 
+            check_device(self._device)
             self._loaded[model] = Synthesizer.load(self._models[model].path, device=self._device)
         return self._loaded[model]
 
@@ -100,6 +101,19 @@ class Maker:
         audio = lasting(audio, row.seconds, sample_rate=info.sample_rate)
         encoded = encode(audio, info.sample_rate, self._audio)
         return Made(audio=encoded, record=Described(row, info).to_json() | measured(row, audio, info))
+
+
+def check_device(device: str) -> None:
+    """Raise UserError unless this machine can compute on `device`."""
+    if device == "cpu":
+        return
+    import torch
+
+    try:
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0][:200]
+        raise UserError(f"device={device!r} cannot be used here ({reason}); choose cpu, or mend its driver") from error
 
 
 @dataclass(frozen=True)
