@@ -13,6 +13,7 @@ import torch
 
 from synthgen.data.celeba import CelebA
 from synthgen.evaluation.reconstruction import psnr_by_axes, psnr_table
+from synthgen.latent.axes import Solver
 from synthgen.latent.drawing import FromExamples
 from synthgen.latent.points import fit_examples
 from synthgen.latent.sheets import COLUMNS, Gallery
@@ -31,6 +32,8 @@ class Recipe:
     """Principal axes."""
     at_once: int | None = None
     """Pictures in memory at a time, where they do not all fit: an incremental fit; None takes all."""
+    solver: Solver = "auto"
+    """Of scikit-learn; "full" is exact, which "auto" is up to 32 x 32 pixels."""
     folder: Path = Path("runs/celeba_pca")
     """Where the space, presets of its sliders and the pictures go."""
     seed: int = 0
@@ -44,7 +47,8 @@ def main(recipe: Recipe) -> None:
     """Fit, rebuild held-out faces, and draw."""
     pixels, rng = recipe.representation, torch.Generator().manual_seed(recipe.seed)
     data = CelebA(recipe.data, pixels)
-    space = fit_examples(data.train, pixels, axes=recipe.axes, at_once=recipe.at_once, rng=rng)
+    how = {"axes": recipe.axes, "at_once": recipe.at_once, "solver": recipe.solver}
+    space = fit_examples(data.train, pixels, **how, rng=rng)
     space.save(recipe.folder / "space.safetensors")
     real = data.test.batch(torch.arange(min(COLUMNS, len(data.test)))).x
     points = space.reconstruct(pixels.encode(real))

@@ -15,6 +15,7 @@ from synthgen.data.loading import Examples
 from synthgen.records import Batch
 from synthgen.representations.base import Representation
 
+from .axes import Solver
 from .space import LatentSpace
 
 BATCH = 256
@@ -53,6 +54,7 @@ def fit_examples(
     axes: int,
     rng: torch.Generator,
     at_once: int | None = None,
+    solver: Solver = "auto",
 ) -> LatentSpace:
     """A PCA-Gaussian of encoded examples, pictures or log spectrograms, by scikit-learn.
 
@@ -62,12 +64,13 @@ def fit_examples(
         axes: Number of principal axes.
         rng: What scikit-learn draws comes from here.
         at_once: Examples in memory at a time, for an incremental fit; None takes all.
+        solver: Of a fit that is not incremental; see `axes.fit_axes`.
 
     Raises:
         UserError: more axes than the examples, or those at a time, allow.
     """
     if at_once is None:
-        return LatentSpace.fit(example_points(examples, representation), axes=axes, rng=rng)
+        return LatentSpace.fit(example_points(examples, representation), axes=axes, rng=rng, solver=solver)
     checks.between("at_once", at_once, axes, 2**31)
     return LatentSpace.fit_in_parts(example_parts(examples, representation, batch_size=at_once), axes=axes)
 
