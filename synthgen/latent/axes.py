@@ -84,8 +84,8 @@ def fit_axes(points: Tensor, k: int, *, rng: torch.Generator, solver: Solver = "
         points: One a row.
         k: Number of axes, at most n and at most D.
         rng: What a solver draws, it draws from here.
-        solver: `svd_solver` of scikit-learn; "auto" takes "full", which is exact, up to `MOST_EXACT`, and "randomized"
-            beyond, where only the last of many axes are a little off.
+        solver: `svd_solver` of scikit-learn; "auto" takes an exact one up to `MOST_EXACT`, and "randomized" beyond,
+            where only the last of many axes are a little off.
 
     Raises:
         UserError: k is larger than the data allow, or a point is not finite.
@@ -97,8 +97,7 @@ def fit_axes(points: Tensor, k: int, *, rng: torch.Generator, solver: Solver = "
     if not points.isfinite().all():
         raise UserError("points to fit axes to must be finite; the model makes values that are no numbers")
     if solver == "auto":
-        n, size = points.shape
-        solver = "full" if n * size * min(n, size) <= MOST_EXACT else "randomized"
+        solver = _solver(*points.shape)
     pca = PCA(k, svd_solver=solver, random_state=drawn_seed(rng))
     pca.fit(points.numpy())
     return _axes(pca, points.numpy())
@@ -138,6 +137,13 @@ def check_size(k: int, n: int, size: int) -> None:
 def drawn_seed(rng: torch.Generator) -> int:
     """A seed for scikit-learn, which takes 32 bits."""
     return int(torch.randint(2**32, (), generator=rng, device=rng.device))
+
+
+def _solver(n: int, size: int) -> Solver:
+    """Where scikit-learn's own choice is exact, that one."""
+    if size <= 1000 and n >= 10 * size:
+        return "covariance_eigh"
+    return "full" if n * size * min(n, size) <= MOST_EXACT else "randomized"
 
 
 def _of_at_least(parts: Iterable[Tensor], k: int) -> Iterator[Tensor]:
