@@ -163,6 +163,16 @@ def test_a_dry_run_says_what_it_would_take(tmp_path, capsys):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_torchrun_says_which_part_to_render(tmp_path, monkeypatch, capsys):
+    words = ["render", "--grid", "--pitches", "48:50", "--velocities", "25", "--model", "tiny", "--shard-size", "3"]
+    for rank, message in (("1", "3 notes rendered\nother ranks render 6 more notes"), ("0", "6 notes rendered\n")):
+        for name, value in {"TORCHELASTIC_RUN_ID": "x", "RANK": rank, "WORLD_SIZE": "2"}.items():
+            monkeypatch.setenv(name, value)
+        assert cli.main([*words, "--out", str(tmp_path / "out")]) == 0
+        assert message in capsys.readouterr().out
+    assert len(read_examples(tmp_path / "out" / "examples.json")) == 9
+
+
 def test_a_dry_run_needs_no_torch(tmp_path):
     code = "import sys; from synthgen import cli; cli.main(sys.argv[1:]); sys.exit('torch' in sys.modules)"
     words = ["render", "--random", "100000", "--dry-run", "--out", str(tmp_path / "out")]

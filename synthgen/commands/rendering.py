@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from synthgen.rendering.bulk.estimate import Rate
     from synthgen.rendering.bulk.job import Job
     from synthgen.rendering.bulk.plan import Plan
+    from synthgen.rendering.bulk.rendering import Share
     from synthgen.rendering.library import ModelInfo
 
 
@@ -54,9 +56,9 @@ class Render:
     """Notes that are made as a whole: at most so many are lost when a process is killed. None: 100 for nsynth, 1000."""
     workers: int | None = None
     """Processes, of one thread each; the result does not depend on it. None: one a core."""
-    rank: int = 0
-    """Of --world commands that render one plan into one folder, this one; from 0."""
-    world: int = 1
+    rank: int | None = None
+    """Of --world commands that render one plan into one folder, this one; from 0. None: what torchrun says, else 0."""
+    world: int | None = None
     """How many commands share the work (a Slurm array, torchrun); the last to finish joins it."""
     engine: Literal["local", "ray"] = "local"
     """Processes of this machine, or Ray (pip install 'synthgen[ray]')."""
@@ -83,12 +85,12 @@ class Render:
 
     def run(self) -> None:
         from synthgen.rendering.bulk.job import Job
-        from synthgen.rendering.bulk.rendering import Share, render
+        from synthgen.rendering.bulk.rendering import render
         from synthgen.rendering.library import inspect
 
         if self.resume and self.fresh:
             raise checks.UserError("give either --resume, the default, or --fresh")
-        engine, share = self._engine(), Share(rank=self.rank, world=self.world)
+        engine, share = self._engine(), self._share()
         job = Job(
             plan=self._plan(inspect(self.model)),
             folder=self.out,
@@ -99,7 +101,7 @@ class Render:
             device=self.device,
         )
         if self.dry_run:
-            print(self._estimate(job))
+            print(self._estimate(job, share))
         else:
             print(render(job, engine, share=share, fresh=self.fresh, checked=self.check))
 
@@ -133,11 +135,18 @@ class Render:
 
         return read(self.plan, model, skip_bad=self.skip_bad)
 
-    def _estimate(self, job: Job) -> object:
+    def _share(self) -> Share:
+        from synthgen.rendering.bulk.rendering import Share
+
+        launched = os.environ if "TORCHELASTIC_RUN_ID" in os.environ and self.rank is self.world is None else {}
+        rank, world = (int(launched.get(name, other)) for name, other in (("RANK", 0), ("WORLD_SIZE", 1)))
+        return Share(rank=rank if self.rank is None else self.rank, world=world if self.world is None else self.world)
+
+    def _estimate(self, job: Job, share: Share) -> object:
         from synthgen.rendering.bulk.estimate import Estimate
         from synthgen.rendering.bulk.pool import cores
 
-        return Estimate(job=job, rate=self._rate(job), workers=(self.workers or cores()) * self.world)
+        return Estimate(job=job, rate=self._rate(job), workers=(self.workers or cores()) * share.world)
 
     def _rate(self, job: Job) -> Rate:
         from synthgen.rendering.bulk import estimate

@@ -135,13 +135,13 @@ class Job:
         """
         path = self.folder / CLAIM
         try:
-            content = json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
-            strangers = [] if content or not self.folder.exists() else [*filter(_strange, self.folder.iterdir())]
+            strangers = [*filter(_strange, self.folder.iterdir())] if self.folder.exists() else []
+            content = json.loads(path.read_text(encoding="utf-8")) if path.exists() else None  # maybe another rank's
         except OSError as error:
             raise UserError(f"{self.folder}: cannot be used ({error.strerror}); choose another --out") from error
         except ValueError as error:
             raise UserError(f"{path}: is not a render's manifest; choose another --out") from error
-        if strangers:
+        if strangers and not content:
             name = strangers[0].name
             raise UserError(f"{self.folder}: holds {name}, which no render made; choose an empty folder for --out")
         if content is None:
