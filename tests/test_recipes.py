@@ -56,7 +56,7 @@ NO_BRACKETS = str.maketrans("", "", "[]")  # around what may be left out
 def commands() -> list[tuple[Path, list[str]]]:
     """The options of every command that a script's docstring or README shows."""
     found = []
-    for page in (*sorted((ROOT / "recipes").rglob("*.py")), ROOT / "README.md"):
+    for page in (*sorted((ROOT / "recipes").rglob("*.[pm][yd]")), ROOT / "README.md"):
         text = page.read_text() if page.suffix == ".md" else page.read_text().split('"""')[1]
         for line in text.replace("\\\n", " ").splitlines():
             shown = re.search(r"(?:python|torchrun\b.*?) (recipes/\S+\.py)([^`#]*)", line.translate(NO_BRACKETS))
