@@ -14,12 +14,11 @@ from tqdm import tqdm
 
 from synthgen.data.nsynth import Notes
 from synthgen.models.codes import AudioCodes
-from synthgen.nn.quantize import health
 from synthgen.representations.base import AudioRepresentation
 
 from .distance import multi_resolution_distance
 from .pictures import Pair
-from .pitch import PitchShares, deviation, verdict
+from .pitch import PitchShares, deviation, sustains, verdict
 from .samples import spread, write_pairs
 
 HEARD = ("real", "uncoded", "decoded")
@@ -35,6 +34,7 @@ class CodingReport:
         uncoded_distance: The same where the representation within is not coded.
         pitch: Pitch of the ``real``, the ``uncoded`` and the ``decoded`` notes.
         pitch_kept: Share of decoded notes within 50 cents, among those whose real note is; None where there is none.
+        sustained_kept: The same of notes that sound on, see `pitch.sustains`.
         used: Share of the codes that these notes take.
         perplexity: Number of evenly used codes of the same entropy.
         levels: Number of codes.
@@ -46,6 +46,7 @@ class CodingReport:
     uncoded_distance: float
     pitch: dict[str, PitchShares]
     pitch_kept: float | None
+    sustained_kept: float | None
     used: float
     perplexity: float
     levels: int
@@ -66,8 +67,9 @@ class CodingReport:
         yield "the same without codes", f"{self.uncoded_distance:.2f}"
         for which, shares in self.pitch.items():
             yield f"{which} notes within 50 cents", f"{100 * shares.within:.1f} %"
-        kept = "-" if self.pitch_kept is None else f"{100 * self.pitch_kept:.1f} %"
-        yield "decoded within 50 cents where the real note is", kept
+        for which, kept in {"": self.pitch_kept, ", of sustained notes": self.sustained_kept}.items():
+            share = "-" if kept is None else f"{100 * kept:.1f} %"
+            yield f"decoded within 50 cents where the real note is{which}", share
         yield "codes used", f"{100 * self.used:.1f} % of {self.levels}"
         yield "perplexity", f"{self.perplexity:.0f}, {self.perplexity / self.levels:.2f} of the codes"
         yield "bits per second", f"{self.bits_per_second:.0f}"
@@ -86,24 +88,26 @@ def evaluate_coding(
     """
     cents: dict[str, list[float | None]] = {which: [] for which in HEARD}
     distances: dict[str, list[float]] = {which: [] for which in HEARD}
-    found = []
+    found, long = [], []
     for index in tqdm(spread(notes.entries, limit or len(notes), seed=seed), desc="decoding", disable=None):
         real = notes.batch(torch.tensor([index])).x
         found.append(representation.encode(real))
+        long.append(sustains(real[0, 0].numpy(), sample_rate=representation.sample_rate))
         uncoded = _decode(representation.inner, representation.inner.encode(real))
         sounds = (real, uncoded, _decode(representation, found[-1]))
         for which, sound in zip(HEARD, sounds, strict=True):
             midi, rate = notes.entries[index].pitch, representation.sample_rate
             cents[which].append(deviation(sound[0, 0].numpy(), sample_rate=rate, midi=midi))
             distances[which].append(multi_resolution_distance(sound, real).item())
-    kept = [c for c, r in zip(cents["decoded"], cents["real"], strict=True) if verdict(r) == "within"]
-    figures = health(torch.cat(found), representation.levels)
+    kept = [i for i, cent in enumerate(cents["real"]) if verdict(cent) == "within"]
+    figures = representation.autoencoder.health(torch.cat(found))
     return CodingReport(
         notes=len(found),
         distance=fmean(distances["decoded"]),
         uncoded_distance=fmean(distances["uncoded"]),
         pitch={which: PitchShares.of(values) for which, values in cents.items()},
-        pitch_kept=PitchShares.of(kept).within if kept else None,
+        pitch_kept=_within([cents["decoded"][i] for i in kept]),
+        sustained_kept=_within([cents["decoded"][i] for i in kept if long[i]]),
         used=figures["used"].item(),
         perplexity=figures["perplexity"].item(),
         levels=representation.levels,
@@ -119,6 +123,10 @@ def write_decoded(representation: AudioCodes, notes: Notes, folder: Path, *, ste
         decoded = _decode(representation, representation.encode(real))
         pairs.append(Pair(entry=notes.entries[index], real=real[0, 0].numpy(), generated=decoded[0, 0].numpy()))
     write_pairs(pairs, folder, step=step, sample_rate=representation.sample_rate)
+
+
+def _within(cents: list[float | None]) -> float | None:
+    return PitchShares.of(cents).within if cents else None
 
 
 @torch.inference_mode()

@@ -15,7 +15,7 @@ from synthgen.records import Labels
 from .baselines import Baselines
 from .distance import RESOLUTIONS, difference, log_magnitude
 from .loudness import level_db
-from .pitch import deviation
+from .pitch import deviation, sustains
 from .player import Player, relabel
 
 COMPARED = {
@@ -40,6 +40,7 @@ class Judgement:
         distances: Log-spectral distance in dB to the real note at each of `RESOLUTIONS`, for each of `COMPARED`.
         cents: Deviation of the pitch, ``real`` and ``generated``; None for silence.
         levels: RMS level in dB, ``real`` and ``generated``.
+        sustained: Whether the real note sounds on, see `pitch.sustains`.
     """
 
     note_str: str
@@ -49,6 +50,7 @@ class Judgement:
     distances: dict[str, tuple[float, ...]]
     cents: dict[str, float | None]
     levels: dict[str, float]
+    sustained: bool
 
     def distance(self, compared: str) -> float:
         """Multi-resolution log-spectral distance in dB."""
@@ -95,6 +97,7 @@ class Judge:
             distances=_distances(real, estimates, mean),
             cents={k: deviation(x.numpy(), sample_rate=rate, midi=entry.pitch) for k, x in pair.items()},
             levels={k: level_db(x).item() for k, x in pair.items()},
+            sustained=sustains(real.numpy(), sample_rate=rate),
         )
 
 

@@ -16,7 +16,6 @@ from synthgen.data.picture_file import to_bytes, write_sheet
 from synthgen.heads import PLAIN, Sampling
 from synthgen.models.autoregressive import Autoregressive
 from synthgen.models.codes import PictureCodes
-from synthgen.nn.quantize import health
 
 from .pixel_report import by_class, class_examples, class_field, generate
 
@@ -70,7 +69,7 @@ def evaluate_picture_coding(representation: PictureCodes, examples: Examples) ->
         codes = representation.encode(real)
         found.append(codes.cpu())
         errors.append((representation.decode(codes) - real).square().mean((1, 2, 3)).double().cpu())
-    figures = health(torch.cat(found), representation.levels)
+    figures = representation.autoencoder.health(torch.cat(found))
     return PictureCoding(
         pictures=len(examples),
         psnr=-10 * math.log10(max(torch.cat(errors).mean().item(), LEAST_ERROR)),

@@ -19,6 +19,7 @@ OVERSAMPLING = 3
 """High notes last few samples a period; at 16 kHz yin misses the octave of some above 2 kHz."""
 LOUD_DB, SILENT_DB = 30.0, -80.0
 """A frame counts within `LOUD_DB` of the loudest; a note whose loudest frame lies below `SILENT_DB` is silent."""
+SUSTAINED_DB = 20.0
 
 Verdict = Literal["within", "octave", "off", "silent"]
 
@@ -60,6 +61,14 @@ def deviation(audio: np.ndarray, *, sample_rate: int, midi: float) -> float | No
         center=False,
     )
     return 1200 * math.log2(float(np.median(hz[level > level.max() - LOUD_DB])) / midi_to_hz(float(midi)))
+
+
+def sustains(audio: np.ndarray, *, sample_rate: int) -> bool:
+    """Whether a note (T,) sounds on: in its third second it comes within 20 dB of its loudest tenth of a second."""
+    tenth = sample_rate // 10
+    parts = np.asarray(audio[: len(audio) // tenth * tenth], np.float64).reshape(-1, tenth)
+    level = 10 * np.log10(np.maximum(np.square(parts).mean(1), 1e-20))
+    return bool(level[20:30].max(initial=-200.0) > level.max(initial=-200.0) - SUSTAINED_DB)
 
 
 def verdict(cents: float | None) -> Verdict:

@@ -38,7 +38,7 @@ class BitsPerDim:
         pictures: Number of pictures predicted.
         model: The model's mean.
         error: Its standard error, over pictures.
-        unigram: Of each level by its share among the training pictures' alone; None where there were none.
+        unigram: Of each level by its share among the training pictures' alone, of codes by channel; None without.
     """
 
     pictures: int
@@ -84,7 +84,9 @@ def held_out_bits_per_dim(
         bits = model.surprise(Batch(x, labels).to(model.device))
         means.append(bits.flatten(1).double().mean(1).cpu())
         if counts is not None:
-            alone.append(-counts[x].log2().flatten(1).mean(1))
+            alone.append(
+                -torch.stack([c[y] for c, y in zip(counts, x.unbind(1), strict=True)]).log2().flatten(2).mean((0, 2))
+            )
     found = torch.cat(means)
     return BitsPerDim(
         pictures=len(found),
@@ -217,11 +219,18 @@ def by_class(field: Field | None, batch: Batch) -> Iterator[tuple[str, Tensor]]:
 
 
 def _level_shares(train: Examples, representation: ImageRepresentation, levels: int) -> Tensor:
-    """Probability (levels,) float64 of each level among training pictures, with one counted for each beforehand."""
-    counts = torch.ones(levels, dtype=torch.float64)
+    """Probability (C, levels) float64 of each level among training pictures, with one counted for each beforehand.
+
+    Channels of codes are told apart, since each has a meaning of its own; those of pixels are counted together.
+    """
+    channels = train.spec.shape[0]
+    counts = torch.zeros(channels, levels, dtype=torch.float64)
     for batch in _spread(train, COUNTED, 256, "counting levels"):
-        counts += torch.bincount(representation.encode(batch.x).flatten(), minlength=levels)
-    return counts / counts.sum()
+        found = representation.encode(batch.x).transpose(0, 1).flatten(1)
+        counts += torch.stack([torch.bincount(x, minlength=levels) for x in found])
+    if not train.spec.coded_by:
+        counts = counts.sum(0, keepdim=True).expand(channels, -1)
+    return (counts + 1) / (counts + 1).sum(1, keepdim=True)
 
 
 def _spread(examples: Examples, limit: int | None, batch_size: int, description: str) -> Iterator[Batch]:

@@ -65,9 +65,10 @@ class Report:
         """Pitch of the ``real`` or the ``generated`` notes."""
         return PitchShares.of([note.cents[which] for note in self.notes])
 
-    def pitch_kept(self) -> float | None:
-        """Share of generated notes within 50 cents, among those whose real note is; None where there is none."""
-        passing = [note.cents[GENERATED] for note in self.notes if verdict(note.cents[REAL]) == "within"]
+    def pitch_kept(self, *, sustained: bool = False) -> float | None:
+        """Share of generated notes within 50 cents, among those (`sustained` ones) whose real note is; None if none."""
+        notes = [note for note in self.notes if note.sustained or not sustained]
+        passing = [note.cents[GENERATED] for note in notes if verdict(note.cents[REAL]) == "within"]
         return PitchShares.of(passing).within if passing else None
 
     def loudness(self, which: str) -> float | None:
@@ -109,6 +110,7 @@ class Report:
             },
             "pitch": {which: self.pitch(which).to_json() for which in (REAL, GENERATED)},
             "pitch_kept": self.pitch_kept(),
+            "pitch_kept_sustained": self.pitch_kept(sustained=True),
             "loudness": {which: self.loudness(which) for which in (REAL, GENERATED)},
             "pairs": len(self.pairs()),
             "times_real_time": self.times_real_time,
@@ -136,9 +138,11 @@ class Report:
             yield [which, *figures, _number(self.loudness(which))]
 
     def _total_rows(self) -> Iterator[list[str]]:
-        kept = self.pitch_kept()
         yield ["further figures", ""]
-        yield ["generated within 50 cents where the real note is", "-" if kept is None else _percent(kept)]
+        for which in (False, True):
+            kept, notes = self.pitch_kept(sustained=which), ", of sustained notes" if which else ""
+            words = f"generated within 50 cents where the real note is{notes}"
+            yield [words, "-" if kept is None else _percent(kept)]
         yield ["speed, one thread, batch 1", f"{self.times_real_time:.1f}x real time"]
         yield ["notes, pairs of instrument and pitch", f"{len(self.notes)}, {len(self.pairs())}"]
         yield ["notes left out, of unknown instruments", str(self.left_out)]

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
+from synthgen.nn.quantize import health
 from synthgen.records import Batch, DataSpec, Labels, Loss, Phase
 
 
@@ -87,6 +88,10 @@ class Autoencoder(Model):
     @abstractmethod
     def decode(self, codes: Tensor, *, size: tuple[int, ...] | None = None) -> Tensor:
         """Codes -> examples (B, C, *size), of the size that the model learns from if None."""
+
+    def health(self, codes: Tensor) -> dict[str, Tensor]:
+        """``used`` and ``perplexity`` of codes (B, C, *grid), see `nn.quantize.health`."""
+        return health(codes, self.code_spec.levels)
 
     @abstractmethod
     def embed(self, codes: Tensor) -> Tensor:

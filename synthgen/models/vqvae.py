@@ -95,6 +95,9 @@ class VQVAE(Autoencoder):
         size = size[-1:] if self.config.groups else size
         return tuple(math.ceil(s / f) for s, f in zip(size, self.factors, strict=True))
 
+    def health(self, codes: Tensor) -> dict[str, Tensor]:
+        return self.quantizer.health(codes)
+
     def loss(self, batch: Batch) -> Loss:
         if self.training and 0 < self.config.crop < batch.x.shape[-1]:
             batch = Batch(_excerpts(batch.x, self.config.crop), batch.labels)

@@ -14,7 +14,8 @@ from .quantize import Quantized, Quantizer
 class GroupedQuantizer(Quantizer):
     """Cuts latents into parts that each take a code (product quantization; Jegou et al., 2011, section II-B).
 
-    All parts share one codebook, so that none of them can lie idle.
+    All parts share one codebook. Each settles on codes of its own, so that the code of one part says less than the
+    codebook's size tells.
     """
 
     def __init__(self, inner: Quantizer, groups: int) -> None:
@@ -33,6 +34,9 @@ class GroupedQuantizer(Quantizer):
 
     def decode(self, codes: Tensor) -> Tensor:
         return _together(self.inner.decode(self._apart(codes)))
+
+    def health(self, codes: Tensor) -> dict[str, Tensor]:
+        return self.inner.health(self._apart(codes))
 
     def _apart(self, x: Tensor) -> Tensor:
         """(B, C * groups, *S) -> (B, C, *S, groups)."""

@@ -69,6 +69,10 @@ class Quantizer(nn.Module, ABC):
     def decode(self, codes: Tensor) -> Tensor:
         """Codes (B, C, *S) -> code vectors (B, D, *S)."""
 
+    def health(self, codes: Tensor) -> dict[str, Tensor]:
+        """``used`` and ``perplexity`` of codes (B, C, *S), the mean over codebooks."""
+        return health(codes, self.levels)
+
 
 class VectorQuantizer(Quantizer):
     """The nearest of some learned vectors (VQ-VAE; van den Oord et al., 2017, arXiv:1711.00937, section 3).
