@@ -1,6 +1,8 @@
 """GAN on faces: noise in, a picture out.
 
 python recipes/celeba_gan.py --data.root ~/celeba --extractor runs/faces --train.minutes 40 --folder runs/celeba_gan
+python recipes/celeba_gan.py --data.root ~/celeba --kind wgan_gp --folder runs/celeba_wgan
+python recipes/celeba_gan.py --data.root ~/celeba --kind dcgan --train.betas 0.5 0.99 --folder runs/celeba_dcgan
 python recipes/celeba_gan.py --data.root ~/celeba --model.generator.labels attributes --folder runs/celeba_cgan
 """
 
@@ -9,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Literal
 
 from synthgen.data.augmentation import Mirror
 from synthgen.data.celeba import CelebA
@@ -17,13 +20,14 @@ from synthgen.latent.noise_sheet import write_noise_sheet
 from synthgen.models import GAN, Decoder
 from synthgen.models.adversarial import Rules
 from synthgen.models.critic import Critic
+from synthgen.models.gan import KINDS
 from synthgen.nn.disturbance import Disturbance
 from synthgen.representations import Pixels
 from synthgen.script import run
 from synthgen.training import Trainer
 from synthgen.training.seeding import seed_everything
 
-RULES = Rules(game="hinge", r1=0.1, disturbance=Disturbance(translation=0.1))
+RULES = Rules(disturbance=Disturbance(translation=0.1))
 ADAM = {"lr": 3e-3, "betas": (0.0, 0.99), "weight_decay": 0.0, "grad_clip": 1e3, "ema": 0.998}
 
 
@@ -34,6 +38,8 @@ class Recipe:
     data: CelebA.Config = field(default_factory=CelebA.Config)
     representation: Pixels = Pixels(height=32, width=32, channels=3, levels=None)
     model: GAN.Config = field(default_factory=lambda: GAN.Config(rules=RULES))
+    kind: Literal["hinge_r1", "wgan_gp", "dcgan"] = "hinge_r1"
+    """What both learn by: sets the game, the penalties and the normalisation of `model`."""
     augment: Mirror = field(default_factory=Mirror)
     train: Trainer.Config = Trainer.Config(minutes=40, batch_size=32, precision="bfloat16", **ADAM)
     extractor: Path | None = None
@@ -60,7 +66,7 @@ def main(recipe: Recipe) -> None:
     """Train, and draw faces."""
     seed_everything(recipe.seed)
     data, pixels = CelebA(recipe.data, recipe.representation), recipe.representation
-    trainer = Trainer(GAN(data.spec, recipe.model), pixels, recipe.train, recipe.folder)
+    trainer = Trainer(GAN(data.spec, KINDS[recipe.kind](recipe.model)), pixels, recipe.train, recipe.folder)
     model, sheet = trainer.average.model, recipe.folder / "samples" / "sheet.png"
     sample = partial(write_noise_sheet, sheet, model, pixels, data.test, seed=recipe.seed)
     trainer.fit(data.train, augment=recipe.augment, on_sample=lambda _: sample())

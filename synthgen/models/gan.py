@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor, nn
 
 from synthgen import checks
 from synthgen.nn.condition import LabelEncoder
+from synthgen.nn.conv import normalize
 from synthgen.records import Batch, DataSpec, Labels, Loss
 from synthgen.signal.normal_noise import normal_noise
 
@@ -50,6 +52,8 @@ class GAN(AdversarialModel, Latent):
         """The critic."""
         rules: Rules = field(default_factory=Rules)
         """How both learn."""
+        normalized: bool = False
+        """Batch normalisation in both networks, as DCGAN has it; penalties have no meaning with it."""
 
         @property
         def labels(self) -> tuple[str, ...]:
@@ -66,6 +70,14 @@ class GAN(AdversarialModel, Latent):
         self.latents, self.criterion = config.latents, criterion
         self.generator = Generator(spec, config.generator, latents=config.latents)
         self.critic = Critic(spec, config.critic, config.generator.labels)
+        if config.normalized:
+            if config.rules.r1 or config.rules.gradient_penalty:
+                raise checks.UserError(
+                    "normalized=True: a slope of one example means nothing; set r1 and the penalty 0"
+                )
+            normalize(self.generator, spec.ndim)
+            normalize(self.critic, spec.ndim)
+        self.lay_out()
 
     def loss(self, batch: Batch) -> Loss:
         made = self.fake(batch)
@@ -96,6 +108,33 @@ class GAN(AdversarialModel, Latent):
     @torch.no_grad()
     def sample(self, n: int, labels: Labels, *, rng: torch.Generator) -> Tensor:
         return self.decode(normal_noise(n, (self.latents,), rng=rng), labels)
+
+
+def hinge_r1(config: GAN.Config) -> GAN.Config:
+    """Hinge and R1 (Mescheder et al., 2018) of the weight that is set."""
+    return replace(config, rules=replace(config.rules, game="hinge", gradient_penalty=0.0), normalized=False)
+
+
+def wgan_gp(config: GAN.Config) -> GAN.Config:
+    """Wasserstein distance with a gradient penalty (Gulrajani et al., 2017, arXiv:1704.00028).
+
+    The critic takes one step for each of the generator's, as Karras et al. (2018), and the penalty comes every other.
+    """
+    rules = replace(config.rules, game="wasserstein", r1=0.0, gradient_penalty=10.0, every=2)
+    return replace(config, rules=rules, normalized=False)
+
+
+def dcgan(config: GAN.Config) -> GAN.Config:
+    """Logistic game and batch normalisation (Radford et al., 2016, arXiv:1511.06434), in this module's networks.
+
+    Theirs have no residual blocks, and noise enters at the first level alone.
+    """
+    rules = replace(config.rules, game="nonsaturating", r1=0.0, gradient_penalty=0.0)
+    return replace(config, rules=rules, normalized=True)
+
+
+KINDS: dict[str, Callable[[GAN.Config], GAN.Config]] = {"hinge_r1": hinge_r1, "wgan_gp": wgan_gp, "dcgan": dcgan}
+"""Known GANs as changes of any configuration."""
 
 
 class Generator(nn.Module):

@@ -71,6 +71,7 @@ class ProgressiveGAN(AdversarialModel, Latent):
         self.critic = GrowingCritic(spec, config)
         self.register_buffer("stage", torch.zeros((), dtype=torch.int64))
         self.register_buffer("blend", torch.ones(()))
+        self.lay_out()
 
     @property
     def level(self) -> int:

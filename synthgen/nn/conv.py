@@ -11,6 +11,7 @@ from torch.nn import functional as F
 from .condition import Modulate
 
 _CONV = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
+_BATCH_NORM = {1: nn.BatchNorm1d, 2: nn.BatchNorm2d, 3: nn.BatchNorm3d}
 
 
 def conv(ndim: int, in_channels: int, out_channels: int, *, kernel: int = 3) -> nn.Module:
@@ -45,13 +46,14 @@ class Upsample(nn.Sequential):
 class ResidualBlock(nn.Module):
     """A pre-activated convolution around a skip (He et al., 2016, arXiv:1603.05027), modulated where there are labels.
 
-    There is no normalisation. The convolution starts small instead, so that a deep stack begins close to the identity
-    (Zhang et al., 2019, arXiv:1901.09321).
+    There is no normalisation unless `normalize` puts it in. The convolution starts small instead, so that a deep stack
+    begins close to the identity (Zhang et al., 2019, arXiv:1901.09321).
     """
 
     def __init__(self, ndim: int, channels: int, *, dim: int | None, kernel: int = 3, gain: float = 0.3) -> None:
         """`dim` is the size of the label vector, None for none; `gain` scales the convolution's first weights."""
         super().__init__()
+        self.norm: nn.Module = nn.Identity()
         self.modulate = None if dim is None else Modulate(ndim, dim, channels)
         self.conv = conv(ndim, channels, channels, kernel=kernel)
         with torch.no_grad():
@@ -59,7 +61,15 @@ class ResidualBlock(nn.Module):
 
     def forward(self, x: Tensor, vector: Tensor | None = None) -> Tensor:
         """(B, C, *S), and (B, dim) where there are labels -> (B, C, *S)."""
-        return x + self.conv(F.silu(x if self.modulate is None else self.modulate(x, vector)))
+        y = self.norm(x)
+        return x + self.conv(F.silu(y if self.modulate is None else self.modulate(y, vector)))
+
+
+def normalize(network: nn.Module, ndim: int) -> None:
+    """Put batch normalisation (Ioffe and Szegedy, 2015, arXiv:1502.03167) at the head of every `ResidualBlock`."""
+    for block in network.modules():
+        if isinstance(block, ResidualBlock):
+            block.norm = _BATCH_NORM[ndim](block.conv.in_channels)
 
 
 class Patches(nn.Module):

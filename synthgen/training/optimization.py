@@ -48,7 +48,7 @@ class PhaseOptimizer:
         spared = [p for p in self.parameters if p.ndim < 2 or id(p) in embeddings]
         self._kernels = weights if method == "muon" else []
         # torch's Muon takes matrices alone: these share their memory with the kernels.
-        self._matrices = [nn.Parameter(p.detach().view(len(p), -1)) for p in self._kernels]
+        self._matrices = [nn.Parameter(_matrix(p.detach(), like=p)) for p in self._kernels]
         groups = [{"params": spared, "weight_decay": 0.0}]
         if method == "adamw":
             groups.insert(0, {"params": weights, "weight_decay": weight_decay})
@@ -93,7 +93,7 @@ class PhaseOptimizer:
         result = dict(zip([*values, "grad_norm"], torch.cat([numbers, norm.float()[None]]).tolist(), strict=True))
         self._check(result, step)
         for kernel, matrix in zip(self._kernels, self._matrices, strict=True):
-            matrix.grad = kernel.grad.reshape(matrix.shape)
+            matrix.grad = _matrix(kernel.grad, like=kernel)
         for optimizer in self.optimizers.values():
             for parameters in optimizer.param_groups:
                 parameters["lr"] = lr * self.phase.rate
@@ -122,6 +122,14 @@ class PhaseOptimizer:
             f"training diverged at step {step}: phase {self.phase.name}, {name}={values[name]:g}; the last"
             " checkpoint is intact, try a lower lr, a longer warmup or precision float32"
         )
+
+
+def _matrix(x: Tensor, *, like: Tensor) -> Tensor:
+    """A kernel as (outputs, inputs x taps), columns as the kernel `like` lies in memory, so that memory is shared.
+
+    To Muon the order of columns is nothing.
+    """
+    return (x if like.is_contiguous() else x.movedim(1, -1)).reshape(len(x), -1)
 
 
 def scalars(loss: Loss) -> dict[str, Tensor]:
