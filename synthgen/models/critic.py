@@ -14,6 +14,13 @@ from synthgen.nn.condition import LabelEncoder
 from synthgen.nn.conv import ResidualBlock, conv, downsample
 from synthgen.records import DataSpec, Labels
 
+LEAK = 0.2
+
+
+def leaky(x: Tensor) -> Tensor:
+    """An activation that is nowhere flat: a generator that the critic despises is still told which way to go."""
+    return nn.functional.leaky_relu(x, LEAK)
+
 
 class Critic(nn.Module):
     """Convolutions down to a small grid, and one score of all, or one at each place of the grid.
@@ -66,7 +73,7 @@ class Judge(nn.Module):
         scores: Literal["whole", "places"] = "whole",
     ) -> None:
         super().__init__()
-        self.last = nn.Sequential(Spread(), conv(spec.ndim, channels + 1, channels), nn.SiLU())
+        self.last = nn.Sequential(Spread(), conv(spec.ndim, channels + 1, channels), nn.LeakyReLU(LEAK))
         self.whole = scores == "whole"
         self.gather = nn.Linear(channels * math.prod(grid), channels) if self.whole else None
         self.score = nn.Linear(channels, 1)
@@ -76,7 +83,7 @@ class Judge(nn.Module):
     def forward(self, x: Tensor, labels: Labels) -> Tensor:
         """Features (B, C, *grid) -> scores (B,), or (B, places)."""
         x = self.last(x).flatten(2)
-        seen = nn.functional.silu(self.gather(x.flatten(1)))[:, None] if self.whole else x.transpose(1, 2)
+        seen = leaky(self.gather(x.flatten(1)))[:, None] if self.whole else x.transpose(1, 2)
         scores = self.score(seen)[..., 0]
         if self.encoder:
             wanted = self.encoder(labels, len(x))
@@ -108,11 +115,11 @@ def trunk(spec: DataSpec, config: Critic.Config) -> nn.Sequential:
     layers: list[nn.Module] = []
     inputs = spec.shape[0]
     for width, stride in zip(config.channels, config.strides, strict=True):
-        layers += [nn.SiLU()] if layers else []
+        layers += [nn.LeakyReLU(LEAK)] if layers else []
         layers.append(downsample(spec.ndim, inputs, width, stride=stride))
-        layers += [ResidualBlock(spec.ndim, width, dim=None) for _ in range(config.blocks)]
+        layers += [ResidualBlock(spec.ndim, width, dim=None, activation=leaky) for _ in range(config.blocks)]
         inputs = width
-    return nn.Sequential(*layers, nn.SiLU())
+    return nn.Sequential(*layers, nn.LeakyReLU(LEAK))
 
 
 def check_config(spec: DataSpec, config: Critic.Config) -> None:

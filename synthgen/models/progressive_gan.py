@@ -18,7 +18,7 @@ from synthgen.signal.normal_noise import normal_noise
 
 from .adversarial import AdversarialModel, Rules
 from .base import Latent
-from .critic import Judge
+from .critic import LEAK, Judge, leaky
 from .gan import mapping
 
 PATCH = 2
@@ -155,7 +155,10 @@ class GrowingCritic(nn.Module):
         self.into = nn.ModuleList(downsample(ndim, spec.shape[0], w, stride=(PATCH,) * ndim) for w in widths)
         blocks = max(1, config.blocks - 1)
         self.levels = nn.ModuleList(
-            nn.Sequential(*(ResidualBlock(ndim, w, dim=None) for _ in range(blocks)), nn.SiLU()) for w in widths
+            nn.Sequential(
+                *(ResidualBlock(ndim, w, dim=None, activation=leaky) for _ in range(blocks)), nn.LeakyReLU(LEAK)
+            )
+            for w in widths
         )
         self.down = nn.ModuleList(downsample(ndim, b, a, stride=stride) for a, b in pairwise(widths))
         self.judge = Judge(spec, widths[0], grid(spec, config), config.labels)

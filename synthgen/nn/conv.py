@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
@@ -50,9 +51,19 @@ class ResidualBlock(nn.Module):
     begins close to the identity (Zhang et al., 2019, arXiv:1901.09321).
     """
 
-    def __init__(self, ndim: int, channels: int, *, dim: int | None, kernel: int = 3, gain: float = 0.3) -> None:
+    def __init__(
+        self,
+        ndim: int,
+        channels: int,
+        *,
+        dim: int | None,
+        kernel: int = 3,
+        gain: float = 0.3,
+        activation: Callable[[Tensor], Tensor] = F.silu,
+    ) -> None:
         """`dim` is the size of the label vector, None for none; `gain` scales the convolution's first weights."""
         super().__init__()
+        self.activation = activation
         self.norm: nn.Module = nn.Identity()
         self.modulate = None if dim is None else Modulate(ndim, dim, channels)
         self.conv = conv(ndim, channels, channels, kernel=kernel)
@@ -62,7 +73,7 @@ class ResidualBlock(nn.Module):
     def forward(self, x: Tensor, vector: Tensor | None = None) -> Tensor:
         """(B, C, *S), and (B, dim) where there are labels -> (B, C, *S)."""
         y = self.norm(x)
-        return x + self.conv(F.silu(y if self.modulate is None else self.modulate(y, vector)))
+        return x + self.conv(self.activation(y if self.modulate is None else self.modulate(y, vector)))
 
 
 def normalize(network: nn.Module, ndim: int) -> None:

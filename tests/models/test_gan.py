@@ -11,6 +11,7 @@ from synthgen.models import GAN, MODELS, Decoder, GenerativeModel
 from synthgen.models.adversarial import Rules
 from synthgen.models.base import Latent
 from synthgen.models.critic import Critic, Spread
+from synthgen.models.gan import KINDS, as_decoder
 from synthgen.records import Batch, DataSpec, Field
 from synthgen.representations import Pixels
 
@@ -134,6 +135,43 @@ def test_a_checkpoint_samples_the_same(tmp_path):
 def test_networks_that_cannot_be_are_refused(change, message):
     with pytest.raises(UserError, match=message):
         build((3, 8, 8), **change)
+
+
+def test_known_gans_are_changes_of_any_configuration():
+    base = tiny(2, rules=Rules(r1=0.3, every=5))
+    found = {name: change(base) for name, change in KINDS.items()}
+    assert found["hinge_r1"] == base
+    assert found["wgan_gp"].rules.gradient_penalty == 10 and found["wgan_gp"].rules.r1 == 0
+    assert found["dcgan"].normalized and found["dcgan"].rules.game == "nonsaturating"
+    for config in found.values():
+        model = GAN(DataSpec(shape=(3, 8, 8)), config).train()
+        for phase in model.phases():
+            phase.loss(Batch(torch.randn(4, 3, 8, 8))).total.backward()
+        assert model.eval().sample(2, {}, rng=rng()).shape == (2, 3, 8, 8)
+
+
+def test_batch_normalisation_and_slopes_do_not_go_together():
+    with pytest.raises(UserError, match=r"normalized=True: .* set r1 and the penalty 0"):
+        build((3, 8, 8), normalized=True)
+
+
+def test_a_generator_without_noise_is_a_decoder_that_a_critic_heard():
+    config = tiny(1, labels=("kind",), latents=0, reconstruction=2.0)
+    spec = DataSpec(shape=(1, 16), fields=(KIND,))
+    decoder = Decoder(spec, config.generator).eval()
+    model, labels = GAN(spec, config).eval(), {"kind": torch.tensor([0, 2])}
+    model.adopt(decoder)
+    wanted = decoder(labels, 2)
+    torch.testing.assert_close(model.sample(2, labels, rng=rng()), wanted)
+    torch.testing.assert_close(as_decoder(model)(labels, 2), wanted)
+    batch = Batch(wanted + 0.25, labels)
+    loss = model.loss(batch)
+    game = model.game_loss(wanted, labels)
+    assert (loss.total - game.total).item() == pytest.approx(2 * 0.25, rel=1e-4)
+    with pytest.raises(UserError, match="latents=5 must equal those of a decoder=0"):
+        as_decoder(GAN(spec, tiny(1, labels=("kind",))))
+    with pytest.raises(UserError, match="latents=0 must be between 1"):
+        GAN(spec, tiny(1, latents=0))
 
 
 def test_discrete_data_are_refused():

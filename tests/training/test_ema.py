@@ -38,3 +38,14 @@ def test_buffers_are_copied_and_the_copy_is_frozen_and_in_eval_mode():
     assert ema.model[0].num_batches_tracked == 1
     assert not ema.model.training and not any(p.requires_grad for p in ema.model.parameters())
     assert model.training and all(p.requires_grad for p in model.parameters())
+
+
+def test_of_a_part_only_that_is_averaged_and_the_rest_is_copied():
+    model = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2))
+    start = model[0].weight.detach().clone()
+    ema = EMA(model, 0.9, part=model[0])
+    for layer in model:
+        nn.init.normal_(layer.weight)
+    ema.update(model, step=1000)
+    assert torch.equal(ema.model[1].weight, model[1].weight)
+    torch.testing.assert_close(ema.model[0].weight, 0.9 * start + 0.1 * model[0].weight)

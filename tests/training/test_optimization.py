@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import copy
+
 import torch
 from torch import nn
 
@@ -78,3 +80,14 @@ def test_a_part_that_is_only_logged_may_be_infinite():
 
 def step(phase: PhaseOptimizer, lr: float = 1e-2) -> dict[str, float]:
     return phase.step([Batch(torch.ones(4, 2))], step=1, lr=lr)
+
+
+def test_muon_steps_alike_however_a_kernel_lies_in_memory():
+    torch.manual_seed(0)
+    one, x = nn.Conv2d(4, 6, 3), torch.randn(2, 4, 5, 5)
+    other = copy.deepcopy(one).to(memory_format=torch.channels_last)
+    for module in (one, other):
+        loss = lambda _, module=module: Loss(module(x).square().mean())  # noqa: E731
+        step(optimizer(module, loss, method="muon", weight_decay=0.0), lr=0.1)
+    torch.testing.assert_close(one.weight, other.weight, rtol=1e-2, atol=1e-3)
+    assert other.weight.is_contiguous(memory_format=torch.channels_last)
