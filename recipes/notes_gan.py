@@ -28,7 +28,7 @@ from synthgen.training.seeding import seed_everything
 CRITIC = Critic.Config(channels=(16, 32, 64, 96), strides=((2, 2), (2, 2), (2, 2), (2, 2)), scores="places")
 RULES = Rules(game="hinge", r1=0.1, every=16, critic_rate=5.0)
 SMALL = Decoder.Config(dim=16, channels=(16, 8), strides=((8, 8),), patch=(1, 8), periodic="pitch")
-ADAM = {"lr": 2e-4, "betas": (0.0, 0.99), "weight_decay": 0.0, "grad_clip": 1e3, "ema": 0.99, "warmup": 20}
+ADAM = {"lr": 2e-4, "betas": (0.0, 0.99), "weight_decay": 0.0, "grad_clip": 10.0, "ema": 0.99, "warmup": 20}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +38,12 @@ class Recipe:
     data: NSynth.Config = field(default_factory=NSynth.Config)
     representation: Spectrogram = Spectrogram(phase="griffin_lim")
     model: GAN.Config = GAN.Config(
-        latents=0, reconstruction=20.0, generator=Decoder.Config(periodic="pitch"), critic=CRITIC, rules=RULES
+        latents=0,
+        bounded=False,
+        reconstruction=20.0,
+        generator=Decoder.Config(periodic="pitch"),
+        critic=CRITIC,
+        rules=RULES,
     )
     train: Trainer.Config = Trainer.Config(minutes=10, batch_size=8, precision="bfloat16", **ADAM)
     start: str | None = "spectrogram"
@@ -53,7 +58,7 @@ class Recipe:
 
 TINY = Recipe(
     representation=Spectrogram(phase="griffin_lim", iterations=1),
-    model=GAN.Config(latents=0, reconstruction=1.0, generator=SMALL, critic=CRITIC),
+    model=GAN.Config(latents=0, bounded=False, reconstruction=1.0, generator=SMALL, critic=CRITIC),
     train=Trainer.Config(steps=2, batch_size=2, device="cpu"),
     start=None,
     limit=3,

@@ -23,7 +23,7 @@ class Rules:
 
     game: Game = "hinge"
     """See `losses.adversarial.critic_loss`."""
-    r1: float = 0.1
+    r1: float = 0.5
     """Weight of the critic's slope at real examples, gamma of R1; 0 leaves it out."""
     gradient_penalty: float = 0.0
     """Weight of the critic's slope between real and generated examples, lambda of WGAN-GP; 0 leaves it out."""

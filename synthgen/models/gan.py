@@ -52,6 +52,8 @@ class GAN(AdversarialModel, Latent):
         """The critic."""
         rules: Rules = field(default_factory=Rules)
         """How both learn."""
+        bounded: bool = True
+        """Bend what is generated into [-1, 1] by a hyperbolic tangent: it cannot run away from the critic."""
         normalized: bool = False
         """Batch normalisation in both networks, as DCGAN has it; penalties have no meaning with it."""
 
@@ -68,7 +70,7 @@ class GAN(AdversarialModel, Latent):
         checks.between("latents", config.latents, 0 if config.labels else 1, 8192)
         checks.between("reconstruction", config.reconstruction, 0, 1e6)
         self.latents, self.criterion = config.latents, criterion
-        self.generator = Generator(spec, config.generator, latents=config.latents)
+        self.generator = Generator(spec, config.generator, latents=config.latents, bounded=config.bounded)
         self.critic = Critic(spec, config.critic, config.generator.labels)
         if config.normalized:
             if config.rules.r1 or config.rules.gradient_penalty:
@@ -140,8 +142,9 @@ KINDS: dict[str, Callable[[GAN.Config], GAN.Config]] = {"hinge_r1": hinge_r1, "w
 class Generator(nn.Module):
     """Noise through two dense layers, plus labels, as the vector of an `Upsampler`."""
 
-    def __init__(self, spec: DataSpec, config: Decoder.Config, *, latents: int) -> None:
+    def __init__(self, spec: DataSpec, config: Decoder.Config, *, latents: int, bounded: bool) -> None:
         super().__init__()
+        self.bounded = bounded
         if config.body != "cnn":
             raise checks.UserError(f"body={config.body!r} of a generator must be 'cnn'")
         check_config(spec, config)
@@ -155,7 +158,8 @@ class Generator(nn.Module):
         """Noise (n, latents) and labels -> examples (n, *spec.shape)."""
         parts = [self.mapping(z)] if self.mapping else []
         parts += [self.encoder(labels, len(z))] if self.encoder else []
-        return self.body(sum(parts), labels)
+        x = self.body(sum(parts), labels)
+        return x.tanh() if self.bounded else x
 
 
 def mapping(latents: int, dim: int) -> nn.Sequential:
@@ -167,9 +171,10 @@ def as_decoder(model: GAN) -> Decoder:
     """The generator alone, where it takes no noise: a `Decoder` like any that was trained without a critic.
 
     Raises:
-        UserError: it takes noise.
+        UserError: it takes noise, or is bounded.
     """
     checks.equal("latents", model.latents, "those of a decoder", 0)
+    checks.equal("bounded", model.config.bounded, "that of a decoder", False)
     decoder = Decoder(model.spec, model.config.generator)
     decoder.load_state_dict(model.generator.state_dict())
     return decoder.eval().requires_grad_(False)

@@ -142,8 +142,8 @@ class GrowingGenerator(nn.Module):
                 x = self.up[number - 1](x)
             for block in self.levels[number]:
                 x = block(x, vector)
-        y = self.out[level](x)
-        return y if blend >= 1 else torch.lerp(doubled(self.out[level - 1](before)), y, blend)
+        y = self.out[level](x).tanh()
+        return y if blend >= 1 else torch.lerp(doubled(self.out[level - 1](before).tanh()), y, blend)
 
 
 class GrowingCritic(nn.Module):

@@ -156,7 +156,7 @@ def test_batch_normalisation_and_slopes_do_not_go_together():
 
 
 def test_a_generator_without_noise_is_a_decoder_that_a_critic_heard():
-    config = tiny(1, labels=("kind",), latents=0, reconstruction=2.0)
+    config = tiny(1, labels=("kind",), latents=0, bounded=False, reconstruction=2.0)
     spec = DataSpec(shape=(1, 16), fields=(KIND,))
     decoder = Decoder(spec, config.generator).eval()
     model, labels = GAN(spec, config).eval(), {"kind": torch.tensor([0, 2])}
@@ -170,6 +170,8 @@ def test_a_generator_without_noise_is_a_decoder_that_a_critic_heard():
     assert (loss.total - game.total).item() == pytest.approx(2 * 0.25, rel=1e-4)
     with pytest.raises(UserError, match="latents=5 must equal those of a decoder=0"):
         as_decoder(GAN(spec, tiny(1, labels=("kind",))))
+    with pytest.raises(UserError, match="bounded=True must equal that of a decoder=False"):
+        as_decoder(GAN(spec, replace(config, bounded=True)))
     with pytest.raises(UserError, match="latents=0 must be between 1"):
         GAN(spec, tiny(1, latents=0))
 
