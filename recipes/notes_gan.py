@@ -27,6 +27,7 @@ from synthgen.training.seeding import seed_everything
 
 CRITIC = Critic.Config(channels=(16, 32, 64, 96), strides=((2, 2), (2, 2), (2, 2), (2, 2)), scores="places")
 RULES = Rules(game="hinge", r1=0.1, every=16, critic_rate=5.0)
+FINE = {"latents": 0, "bounded": False, "reconstruction": 20.0, "critic": CRITIC, "rules": RULES}
 SMALL = Decoder.Config(dim=16, channels=(16, 8), strides=((8, 8),), patch=(1, 8), periodic="pitch")
 ADAM = {"lr": 2e-4, "betas": (0.0, 0.99), "weight_decay": 0.0, "grad_clip": 10.0, "ema": 0.99, "warmup": 20}
 
@@ -37,14 +38,7 @@ class Recipe:
 
     data: NSynth.Config = field(default_factory=NSynth.Config)
     representation: Spectrogram = Spectrogram(phase="griffin_lim")
-    model: GAN.Config = GAN.Config(
-        latents=0,
-        bounded=False,
-        reconstruction=20.0,
-        generator=Decoder.Config(periodic="pitch"),
-        critic=CRITIC,
-        rules=RULES,
-    )
+    model: GAN.Config = GAN.Config(**FINE, generator=Decoder.Config(periodic="pitch"))
     train: Trainer.Config = Trainer.Config(minutes=10, batch_size=8, precision="bfloat16", **ADAM)
     start: str | None = "spectrogram"
     """Decoder to begin with: a bundled one's name, or a path; None begins anew."""
@@ -58,7 +52,7 @@ class Recipe:
 
 TINY = Recipe(
     representation=Spectrogram(phase="griffin_lim", iterations=1),
-    model=GAN.Config(latents=0, bounded=False, reconstruction=1.0, generator=SMALL, critic=CRITIC),
+    model=GAN.Config(**FINE, generator=SMALL),
     train=Trainer.Config(steps=2, batch_size=2, device="cpu"),
     start=None,
     limit=3,
