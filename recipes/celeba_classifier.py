@@ -1,7 +1,7 @@
 """A small classifier of CelebA's attributes, whose features are what Frechet distances of faces are taken in.
 
 python recipes/celeba_classifier.py --data.root ~/celeba --folder runs/faces
-python recipes/celeba_compare.py --data.root ~/celeba --extractor runs/faces --gan runs/celeba_gan
+python recipes/celeba_compare.py --data.root ~/celeba --extractor runs/faces --runs runs/celeba_gan
 
 Distances compare only where they are of the same extractor, which they name with the hash of its weights.
 """
