@@ -47,8 +47,8 @@ VARIANTS: dict[str, Mapping[str, Any]] = {
 """Changes to `CHOSEN`; the default also starts from data and replaces what is hardly used."""
 OTHERS: dict[str, Mapping[str, Any]] = {
     OTHER: {"rotation_trick": True},
-    f"{OTHER}, straight through": {"straight_through": True},
-    f"{OTHER}, straight through, decay 0.99": {"straight_through": True, "decay": 0.99},
+    f"{OTHER}, straight through": {"rotation_trick": False},
+    f"{OTHER}, straight through, decay 0.99": {"rotation_trick": False, "decay": 0.99},
 }
 """Options of that library's quantizer, each beside its initialisation by k-means and replacement of dead codes."""
 
