@@ -72,7 +72,8 @@ def main(recipe: Recipe) -> None:
         write_decoded(codes, data.valid, coder.folder, step=coder.step)
         write_samples(prior, codes, data.valid, folder, step=trainer.step)
         print(evaluate_coding(codes, data.test, limit=recipe.limit, seed=recipe.seed).table(), end="\n\n")
-        print(held_out_bits_per_dim(prior, codes, test, train=train).table(element="code"), end="\n\n")
+        bits = held_out_bits_per_dim(prior, codes, test, train=train)
+        print(bits.table(element="code", examples="notes"), end="\n\n")
         print(evaluate(prior, codes, data, limit=recipe.limit, seed=recipe.seed).table())
 
 

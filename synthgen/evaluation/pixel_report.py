@@ -46,12 +46,12 @@ class BitsPerDim:
     error: float
     unigram: float | None = None
 
-    def table(self, *, element: str = "dim") -> str:
-        """The figures in Markdown, aligned as they stand; `element` is what an element is called."""
+    def table(self, *, element: str = "dim", examples: str = "pictures") -> str:
+        """The figures in Markdown, aligned as they stand; `element` and `examples` are what these are called."""
         rows = [("model", f"{self.model:.4f} +- {self.error:.4f}")]
         if self.unigram is not None:
             rows += [("unigram", f"{self.unigram:.4f}"), ("saved by the model", f"{self.unigram - self.model:.4f}")]
-        heading, unit = f"{self.pictures} held-out pictures", f"bits per {element}"
+        heading, unit = f"{self.pictures} held-out {examples}", f"bits per {element}"
         wide, narrow = len(heading), max(len(unit), *(len(value) for _, value in rows))
         lines = [f"| {name:<{wide}} | {value:<{narrow}} |" for name, value in [(heading, unit), *rows]]
         return "\n".join([lines[0], f"| {'-' * wide} | {'-' * narrow} |", *lines[1:]])
