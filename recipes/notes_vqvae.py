@@ -68,13 +68,12 @@ def main(recipe: Recipe) -> None:
     trainer = Trainer(CodeWaveNet(train.spec, recipe.prior), codes, recipe.train, folder)
     trainer.fit(train, valid)
     if trainer.group.rank == 0:
-        prior = trainer.average.model
         write_decoded(codes, data.valid, coder.folder, step=coder.step)
-        write_samples(prior, codes, data.valid, folder, step=trainer.step)
+        write_samples(trainer.average.model, codes, data.valid, folder, step=trainer.step)
         print(evaluate_coding(codes, data.test, limit=recipe.limit, seed=recipe.seed).table(), end="\n\n")
-        bits = held_out_bits_per_dim(prior, codes, test, train=train)
+        bits = held_out_bits_per_dim(trainer.average.model, codes, test, train=train)
         print(bits.table(element="code", examples="notes"), end="\n\n")
-        print(evaluate(prior, codes, data, limit=recipe.limit, seed=recipe.seed).table())
+        print(evaluate(trainer.average.model, codes, data, limit=recipe.limit, seed=recipe.seed).table())
 
 
 if __name__ == "__main__":
