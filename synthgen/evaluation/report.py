@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from statistics import fmean
 from typing import Any, Literal
 
+import numpy as np
 import torch
 from tqdm import tqdm
 
@@ -21,6 +22,7 @@ from synthgen.threads import one_thread
 
 from .baselines import Baselines
 from .distance import RESOLUTIONS
+from .gain import Gain
 from .judging import COMPARED, Judge, Judgement
 from .loudness import rank_correlation
 from .pitch import PitchShares, verdict
@@ -56,6 +58,15 @@ class Report:
     def distance_at(self, compared: str, n_fft: int) -> float:
         """The same at one of `RESOLUTIONS`."""
         return fmean(note.distances[compared][RESOLUTIONS.index(n_fft)] for note in self.notes)
+
+    def gain(self, compared: str, n_fft: int | None = None) -> Gain | None:
+        """How far the generated notes' distance lies below that of `compared`, at one of `RESOLUTIONS` or all.
+
+        Its interval is over pairs of instrument and pitch.
+        """
+        which = slice(None) if n_fft is None else RESOLUTIONS.index(n_fft)
+        ours, theirs = ([np.mean(note.distances[k][which]) for note in self.notes] for k in (GENERATED, compared))
+        return Gain.of(ours, theirs, [(note.instrument, note.pitch) for note in self.notes])
 
     def nearer(self, compared: str) -> float:
         """Share of notes on which the generated note lies nearer to the real one than `compared` does."""
@@ -108,6 +119,7 @@ class Report:
                 k: {"multi": self.distance(k), **{str(n): self.distance_at(k, n) for n in RESOLUTIONS}}
                 for k in COMPARED
             },
+            "below": {k: g and asdict(g) for k in BASELINES for g in [self.gain(k)]},
             "pitch": {which: self.pitch(which).to_json() for which in (REAL, GENERATED)},
             "pitch_kept": self.pitch_kept(),
             "pitch_kept_sustained": self.pitch_kept(sustained=True),
@@ -121,14 +133,14 @@ class Report:
         return {**self.summary(), "each": [note.to_json() for note in self.notes]}
 
     def _distance_rows(self) -> Iterator[list[str]]:
-        yield ["log-spectral distance, dB", "multi-resolution", "1024/256", "generated is below it by", "and nearer on"]
-        generated = self.distance("generated")
+        below = "generated is below it by (95 %)"
+        yield ["log-spectral distance, dB", "multi-resolution", below, "1024/256", below, "nearer on"]
         for key, words in COMPARED.items():
-            distance = self.distance(key)
-            margin = ["", ""]
-            if key in BASELINES and distance > 0:
-                margin = [_percent(1 - generated / distance), f"{_percent(self.nearer(key))} of notes"]
-            yield [words, f"{distance:.2f}", f"{self.distance_at(key, 1024):.2f}", *margin]
+            gains, nearer = [None, None], ""
+            if key in BASELINES:
+                gains, nearer = [self.gain(key), self.gain(key, 1024)], f"{_percent(self.nearer(key))} of notes"
+            pairs = zip((self.distance(key), self.distance_at(key, 1024)), gains, strict=True)
+            yield [words, *(cell for mean, gain in pairs for cell in (f"{mean:.2f}", str(gain or ""))), nearer]
 
     def _note_rows(self) -> Iterator[list[str]]:
         yield ["notes", "within 50 cents", "octave errors", "otherwise off", "silent", "level with velocity (Spearman)"]

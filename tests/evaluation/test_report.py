@@ -32,6 +32,8 @@ def test_the_very_notes_are_perfect(perfect, tones):
     assert perfect.pitch("generated").within == perfect.pitch_kept() == 1
     assert perfect.loudness("generated") == perfect.loudness("real") == 1
     assert [perfect.nearer(key) for key in ("nearest", "mean", "silence")] == [1, 1, 1]
+    gain = perfect.gain("nearest")
+    assert (gain.share, gain.low, gain.high) == (1, 1, 1)
     assert perfect.left_out == 0
     assert perfect.data == tones.test.provenance()
 
@@ -61,7 +63,7 @@ def test_silence_is_judged_as_silence(judged):
     report = judged(gain=0.0)
     assert report.pitch("generated").silent == 1
     assert report.distance("generated") == report.distance("silence")
-    assert report.nearer("silence") == 0
+    assert report.nearer("silence") == report.gain("silence").share == 0
 
 
 def test_repeated_or_shared_between_threads_it_is_the_same(tones, waveform, perfect):
