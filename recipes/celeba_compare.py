@@ -20,7 +20,7 @@ from synthgen.script import run
 from synthgen.training import Trainer
 
 SMOOTH = Trainer.Config(minutes=5, method="muon", lr=5e-3, precision="bfloat16", sample_every=0)
-ADVERSARIAL = replace(SMOOTH, method="adamw", lr=3e-3, betas=(0.0, 0.99), weight_decay=0.0, grad_clip=1e3, ema=0.998)
+ADVERSARIAL = replace(SMOOTH, method="adamw", lr=5e-4, betas=(0.0, 0.99), weight_decay=0.0, grad_clip=10.0, ema=0.995)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -28,7 +28,7 @@ from synthgen.training import Trainer
 from synthgen.training.seeding import seed_everything
 
 RULES = Rules(disturbance=Disturbance(translation=0.1))
-ADAM = {"lr": 2e-3, "betas": (0.0, 0.99), "weight_decay": 0.0, "grad_clip": 10.0, "ema": 0.995}
+ADAM = {"lr": 5e-4, "betas": (0.0, 0.99), "weight_decay": 0.0, "grad_clip": 10.0, "ema": 0.995}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -25,9 +25,9 @@ from synthgen.script import run
 from synthgen.training import Trainer
 from synthgen.training.seeding import seed_everything
 
-RULES = Rules(game="hinge", r1=0.1, disturbance=Disturbance(translation=0.1))
+RULES = Rules(disturbance=Disturbance(translation=0.1))
 MODEL = ProgressiveGAN.Config(channels=(128, 64, 32, 16), shares=(0.3, 0.3, 0.4), rules=RULES)
-ADAM = {"lr": 2e-3, "betas": (0.0, 0.99), "weight_decay": 0.0, "grad_clip": 10.0, "ema": 0.995}
+ADAM = {"lr": 5e-4, "betas": (0.0, 0.99), "weight_decay": 0.0, "grad_clip": 10.0, "ema": 0.995}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -23,13 +23,13 @@ class Rules:
 
     game: Game = "hinge"
     """See `losses.adversarial.critic_loss`."""
-    r1: float = 0.5
-    """Weight of the critic's slope at real examples, gamma of R1; 0 leaves it out."""
+    r1: float = 0.02
+    """Weight of the critic's slope at real examples, gamma of R1; 0 leaves it out. More of it makes a weaker critic."""
     gradient_penalty: float = 0.0
     """Weight of the critic's slope between real and generated examples, lambda of WGAN-GP; 0 leaves it out."""
     every: int = 8
     """Steps from one penalty to the next, which then weighs as much more (Karras et al., 2020, arXiv:1912.04958, B)."""
-    critic_rate: float = 1.0
+    critic_rate: float = 2.0
     """The critic's learning rate, as a multiple of the trainer's (Heusel et al., 2017, arXiv:1706.08500)."""
     disturbance: Disturbance = field(default_factory=Disturbance)
     """Changes of all that the critic sees."""

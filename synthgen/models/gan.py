@@ -163,8 +163,10 @@ class Generator(nn.Module):
 
 
 def mapping(latents: int, dim: int) -> nn.Sequential:
-    """Noise (n, latents) -> vectors (n, dim)."""
-    return nn.Sequential(nn.Linear(latents, dim), nn.SiLU(), nn.Linear(dim, dim))
+    """Noise (n, latents) -> vectors (n, dim) of unit variance, so that noise matters from the first step on."""
+    return nn.Sequential(
+        nn.Linear(latents, dim), nn.SiLU(), nn.Linear(dim, dim), nn.LayerNorm(dim, elementwise_affine=False)
+    )
 
 
 def as_decoder(model: GAN) -> Decoder:
