@@ -104,14 +104,14 @@ class Axes:
         check_name(stem(longest, self.pitches[0], self.velocities[0], 2**63 - 1), where)
 
 
-@dataclass(frozen=True)
-class GridPlan:
-    """Every combination, in the order of the axes.
+@dataclass(frozen=True, kw_only=True)
+class _Combined:
+    """What both plans have in common.
 
     Attributes:
         model: What plays.
-        axes: The values of each label.
-        seed: Seed of every note.
+        axes: The values that each label takes.
+        seed: Of the notes.
     """
 
     model: ModelInfo
@@ -128,6 +128,14 @@ class GridPlan:
         """Number of combinations."""
         return len(self.axes)
 
+    def tally(self) -> list[Tally]:
+        """See `Plan.tally`."""
+        return [Tally(len(self), len(self) * self.model.samples)]
+
+
+class GridPlan(_Combined):
+    """Every combination, in the order of the axes, all with the same seed."""
+
     def row(self, index: int) -> Row:
         """See `Plan.row`."""
         return self.axes.combination(index, self.seed)
@@ -136,13 +144,9 @@ class GridPlan:
         """See `Plan.digest`."""
         return hashed(["grid", self.axes.to_json(), self.seed])
 
-    def tally(self) -> list[Tally]:
-        """See `Plan.tally`."""
-        return [Tally(len(self), len(self) * self.model.samples)]
 
-
-@dataclass(frozen=True)
-class RandomPlan:
+@dataclass(frozen=True, kw_only=True)
+class RandomPlan(_Combined):
     """Combinations drawn evenly and independently, each note with a seed of its own.
 
     A row follows from the plan's seed and its number alone: there is no stream to be at the right place of, which is
@@ -150,22 +154,11 @@ class RandomPlan:
     and Flood 2014, "Fast splittable pseudorandom number generators").
 
     Attributes:
-        model: What plays.
-        axes: The values that each label may take.
         count: Number of notes.
         seed: Another seed draws other notes.
     """
 
-    model: ModelInfo
-    axes: Axes
     count: int
-    seed: int = 0
-    skipped: Skipped = Skipped()
-
-    @property
-    def models(self) -> tuple[ModelInfo, ...]:
-        """The one that plays."""
-        return (self.model,)
 
     def __len__(self) -> int:
         """Number of notes."""
@@ -179,10 +172,6 @@ class RandomPlan:
     def digest(self) -> str:
         """See `Plan.digest`."""
         return hashed(["random", self.axes.to_json(), self.count, self.seed])
-
-    def tally(self) -> list[Tally]:
-        """See `Plan.tally`."""
-        return [Tally(self.count, self.count * self.model.samples)]
 
 
 def grid(
@@ -199,7 +188,7 @@ def grid(
         UserError: a value that the model cannot play, or one that is asked for twice.
     """
     axes = {"instruments": instruments, "pitches": pitches, "velocities": velocities}
-    return GridPlan(model, Axes.parse(model, "--grid", **axes), parse_seed(seed))
+    return GridPlan(model=model, axes=Axes.parse(model, "--grid", **axes), seed=parse_seed(seed))
 
 
 def random(
@@ -219,7 +208,7 @@ def random(
     checks.between("--random", count, 1, MAX_ROWS)
     checks.between("seed", seed, 0, MAX_SEED)
     axes = {"instruments": instruments, "pitches": pitches, "velocities": velocities}
-    return RandomPlan(model, Axes.parse(model, "--random", **axes), count, seed)
+    return RandomPlan(model=model, axes=Axes.parse(model, "--random", **axes), count=count, seed=seed)
 
 
 def mixed(value: int) -> int:
