@@ -1,6 +1,6 @@
 """Autoencoder of faces, which learns what PCA leaves; new ones from a Gaussian, and from a mixture, of its latents.
 
-python recipes/celeba_autoencoder.py --data.root ~/celeba --train.minutes 8 --folder runs/celeba_autoencoder
+python recipes/celeba_autoencoder.py --data.root ~/celeba --train.minutes 10 --folder runs/celeba_autoencoder
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Recipe:
     representation: Pixels = field(default_factory=lambda: Pixels(height=64, width=64, channels=3, levels=None))
     model: ConvAutoencoder.Config = field(default_factory=lambda: ConvAutoencoder.Config(latents=32, linear=True))
     train: Trainer.Config = field(
-        default_factory=lambda: Trainer.Config(minutes=8, batch_size=32, method="muon", lr=1e-2, precision="bfloat16")
+        default_factory=lambda: Trainer.Config(minutes=10, batch_size=32, method="muon", lr=2e-3, precision="bfloat16")
     )
     members: int = 10
     """Gaussians of the mixture."""

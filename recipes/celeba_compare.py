@@ -19,7 +19,7 @@ from synthgen.representations import Pixels
 from synthgen.script import run
 from synthgen.training import Trainer
 
-SMOOTH = Trainer.Config(minutes=5, method="muon", lr=5e-3, precision="bfloat16", sample_every=0)
+SMOOTH = Trainer.Config(minutes=5, method="muon", lr=2e-3, precision="bfloat16", sample_every=0)
 ADVERSARIAL = replace(SMOOTH, method="adamw", lr=5e-4, betas=(0.0, 0.99), weight_decay=0.0, grad_clip=10.0, ema=0.995)
 
 
