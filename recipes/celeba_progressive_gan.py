@@ -2,7 +2,7 @@
 
 python recipes/celeba_progressive_gan.py --data.root ~/celeba --extractor runs/faces --folder runs/celeba_growing
 python recipes/celeba_progressive_gan.py --data.root ~/celeba --representation.height 32 --representation.width 32 \
-    --model.channels 128 64 32 --model.shares 0.4 0.6 --train.minutes 12 --folder runs/celeba_growing_32
+    --model.channels 128 64 32 --model.shares 0.3 0.7 --train.minutes 29 --folder runs/celeba_growing_32
 python recipes/celeba_progressive_gan.py --data.root ~/celeba --representation.height 32 --representation.width 32 \
     --model.channels 128 64 32 --model.first 2 --model.shares 1 --train.minutes 15 --folder runs/celeba_grown_32
 """
