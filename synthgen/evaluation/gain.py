@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 
@@ -42,6 +43,10 @@ class Gain:
             return None
         low, high = _interval(sums) if len(names) > 1 else (-np.inf, np.inf)
         return cls(float(_gain(*sums)), float(low), float(high))
+
+    def to_json(self) -> dict[str, float | None]:
+        """All values; an end without a bound is None."""
+        return {name: value if math.isfinite(value) else None for name, value in asdict(self).items()}
 
     def __str__(self) -> str:
         """In percent, with the interval in brackets."""

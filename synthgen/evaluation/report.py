@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from statistics import fmean
 from typing import Any, Literal
 
@@ -119,7 +119,7 @@ class Report:
                 k: {"multi": self.distance(k), **{str(n): self.distance_at(k, n) for n in RESOLUTIONS}}
                 for k in COMPARED
             },
-            "below": {k: g and asdict(g) for k in BASELINES for g in [self.gain(k)]},
+            "below": {k: gain and gain.to_json() for k in BASELINES for gain in [self.gain(k)]},
             "pitch": {which: self.pitch(which).to_json() for which in (REAL, GENERATED)},
             "pitch_kept": self.pitch_kept(),
             "pitch_kept_sustained": self.pitch_kept(sustained=True),

@@ -26,3 +26,4 @@ def test_nothing_is_below_nothing():
 def test_one_group_says_nothing_about_others():
     gain = Gain.of([1.0, 1.0], [2.0, 4.0], "aa")
     assert (gain.low, gain.high) == (-np.inf, np.inf)
+    assert gain.to_json() == {"share": pytest.approx(2 / 3), "low": None, "high": None}
