@@ -52,9 +52,10 @@ class Judgement:
     levels: dict[str, float]
     sustained: bool
 
-    def distance(self, compared: str) -> float:
-        """Multi-resolution log-spectral distance in dB."""
-        return sum(self.distances[compared]) / len(RESOLUTIONS)
+    def distance(self, compared: str, n_fft: int | None = None) -> float:
+        """Log-spectral distance in dB at one of `RESOLUTIONS`, or the mean over all."""
+        found = self.distances[compared]
+        return sum(found) / len(RESOLUTIONS) if n_fft is None else found[RESOLUTIONS.index(n_fft)]
 
     def to_json(self) -> dict[str, Any]:
         """All values as JSON scalars, lists and dictionaries."""

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from statistics import fmean
 from typing import Any, Literal
 
-import numpy as np
 import torch
 from tqdm import tqdm
 
@@ -57,15 +56,14 @@ class Report:
 
     def distance_at(self, compared: str, n_fft: int) -> float:
         """The same at one of `RESOLUTIONS`."""
-        return fmean(note.distances[compared][RESOLUTIONS.index(n_fft)] for note in self.notes)
+        return fmean(note.distance(compared, n_fft) for note in self.notes)
 
     def gain(self, compared: str, n_fft: int | None = None) -> Gain | None:
         """How far the generated notes' distance lies below that of `compared`, at one of `RESOLUTIONS` or all.
 
         Its interval is over pairs of instrument and pitch.
         """
-        which = slice(None) if n_fft is None else RESOLUTIONS.index(n_fft)
-        ours, theirs = ([np.mean(note.distances[k][which]) for note in self.notes] for k in (GENERATED, compared))
+        ours, theirs = ([note.distance(k, n_fft) for note in self.notes] for k in (GENERATED, compared))
         return Gain.of(ours, theirs, [(note.instrument, note.pitch) for note in self.notes])
 
     def nearer(self, compared: str) -> float:

@@ -11,7 +11,7 @@ from synthgen.models import GAN, MODELS, Decoder, GenerativeModel
 from synthgen.models.adversarial import Rules
 from synthgen.models.base import Latent
 from synthgen.models.critic import Critic, Spread
-from synthgen.models.gan import KINDS, as_decoder
+from synthgen.models.gan import KINDS, as_decoder, mapping
 from synthgen.records import Batch, DataSpec, Field
 from synthgen.representations import Pixels
 
@@ -33,6 +33,13 @@ def build(shape: tuple[int, ...], *, labels: tuple[str, ...] = (), **change) -> 
 
 def rng(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
+
+
+def test_noise_matters_from_the_first_step_on():
+    torch.manual_seed(0)
+    with torch.no_grad():
+        vectors = mapping(64, 128)(torch.randn(500, 64))
+    assert vectors.var(0).mean() > 0.5, "most of a vector's variance, which is 1, must come from the noise"
 
 
 def test_it_is_a_generative_model_that_checkpoints_know():
